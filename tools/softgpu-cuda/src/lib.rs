@@ -1,0 +1,1 @@
+//! The software CUDA device as libcuda, for programs that are not ours.

@@ -1,0 +1,202 @@
+//! A PTX module as the parser gives it: scopes resolved, every modifier kept, nothing interpreted yet.
+
+use std::sync::Arc;
+
+/// Index into [`Function::registers`]. Scopes are lexical in PTX; the parser has resolved them, so an id is one register.
+pub(crate) type RegisterId = u32;
+/// Index into [`Function::labels`].
+pub(crate) type LabelId = u32;
+/// Index into [`Module::variables`] or, with [`Scope::Function`], [`Function::variables`].
+pub(crate) type VariableId = u32;
+
+/// One translation unit.
+#[derive(Debug, Default)]
+pub(crate) struct Module {
+    /// `.version`: 9.0 is (9, 0).
+    pub(crate) version: (u32, u32),
+    /// `.target`: `sm_80`, with its suffix.
+    pub(crate) target: String,
+    /// Module-scope variables: `.global`, `.const`, and `.shared`, `.extern .shared`.
+    pub(crate) variables: Vec<Variable>,
+    /// Kernels and functions that have a body, and prototypes of those that have none (`vprintf`).
+    pub(crate) functions: Vec<Function>,
+    /// `.loc` places; [`Instruction::location`] points here.
+    pub(crate) locations: Vec<Location>,
+}
+
+/// A `.loc`: file, line, column, and where it was inlined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) file: Arc<str>,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    /// The function whose body this line is, as its `.debug_str` says, where it was inlined.
+    pub(crate) function: Option<Arc<str>>,
+    /// Index into [`Module::locations`] of the call.
+    pub(crate) inlined_at: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Space {
+    Generic,
+    Global,
+    Shared,
+    Local,
+    Const,
+    Param,
+}
+
+/// The fundamental types of PTX; packed ones (f16x2, bf16x2) appear in opcodes only, never in a declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Type {
+    B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, BF16, F32, F64, Pred,
+}
+
+/// A variable or a parameter, in declaration order.
+#[derive(Debug, Clone)]
+pub(crate) struct Variable {
+    pub(crate) name: Arc<str>,
+    pub(crate) space: Space,
+    pub(crate) element: Type,
+    /// 1 for a plain variable; `v2`, `v4` count as arrays; 0 for an `.extern` array without a length.
+    pub(crate) elements: u64,
+    /// In bytes; natural where the text has no `.align`.
+    pub(crate) align: u64,
+    pub(crate) external: bool,
+    pub(crate) initialiser: Vec<Initial>,
+    pub(crate) line: u32,
+}
+
+/// One element of an initialiser.
+#[derive(Debug, Clone)]
+pub(crate) enum Initial {
+    /// The element's bits, in its own width.
+    Bits(u64),
+    /// The address of a module variable or a function, plus an offset; `generic(x)` sets `generic`.
+    Address { name: Arc<str>, offset: i64, generic: bool },
+}
+
+/// An `.entry` or a `.func`.
+#[derive(Debug, Default)]
+pub(crate) struct Function {
+    pub(crate) name: Arc<str>,
+    pub(crate) is_entry: bool,
+    pub(crate) has_body: bool,
+    pub(crate) returns: Vec<Variable>,
+    pub(crate) params: Vec<Variable>,
+    /// `.maxntid`, `.reqntid`: threads of a block as x, y, z.
+    pub(crate) max_threads: Option<[u32; 3]>,
+    pub(crate) required_threads: Option<[u32; 3]>,
+    pub(crate) min_blocks: Option<u32>,
+    pub(crate) max_registers: Option<u32>,
+    /// One entry per declared register.
+    pub(crate) registers: Vec<Register>,
+    /// `.local`, `.shared` and call-scope `.param` variables of the body.
+    pub(crate) variables: Vec<Variable>,
+    /// For each label, the index of the instruction that follows it ([`Function::instructions`]'s length at the end).
+    pub(crate) labels: Vec<u32>,
+    /// `.branchtargets` lists of `brx.idx` and `.calltargets`, by name.
+    pub(crate) branch_targets: Vec<Vec<LabelId>>,
+    pub(crate) instructions: Vec<Instruction>,
+    pub(crate) line: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Register {
+    /// `%r12`, for messages.
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Type,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Instruction {
+    /// The register of `@%p` or `@!%p`, and whether it is negated.
+    pub(crate) guard: Option<(RegisterId, bool)>,
+    /// With every modifier, as written: `ld.global.nc.v4.u32`.
+    pub(crate) opcode: Arc<str>,
+    pub(crate) operands: Vec<Operand>,
+    /// Line of the PTX text, from 1.
+    pub(crate) line: u32,
+    /// Index into [`Module::locations`].
+    pub(crate) location: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Scope {
+    Module,
+    Function,
+    /// A parameter of the function that the operand stands in.
+    Parameter,
+    /// A return value of that function.
+    Return,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Operand {
+    Register(RegisterId),
+    /// `!%p` as an operand.
+    NotRegister(RegisterId),
+    /// An integer literal, sign-extended, or `0f`/`0d` bits.
+    Integer(i64),
+    F32(u32),
+    F64(u64),
+    Special(Special),
+    /// `{a, b}`.
+    Vector(Vec<Operand>),
+    /// `p|q`.
+    Pair(Box<Operand>, Box<Operand>),
+    /// `[base + offset]`.
+    Memory { base: Base, offset: i64 },
+    /// A variable's address as a value, or a `.param` variable in a call.
+    Variable { scope: Scope, id: VariableId, offset: i64 },
+    Function(Arc<str>),
+    Label(LabelId),
+    /// Index into [`Function::branch_targets`].
+    Targets(u32),
+    /// The parenthesised lists of `call`: returns or arguments.
+    List(Vec<Operand>),
+    /// `_`.
+    Sink,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Base {
+    Register(RegisterId),
+    Variable { scope: Scope, id: VariableId },
+    /// An absolute address.
+    None,
+}
+
+/// Special registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Special {
+    /// `%tid.x` is `Tid(0)`.
+    Tid(u8),
+    Ntid(u8),
+    Ctaid(u8),
+    Nctaid(u8),
+    LaneId,
+    WarpId,
+    NwarpId,
+    SmId,
+    NsmId,
+    GridId,
+    LanemaskEq,
+    LanemaskLe,
+    LanemaskLt,
+    LanemaskGe,
+    LanemaskGt,
+    /// `%clock`, `%clock_hi`, `%clock64`: instructions that the warp has issued.
+    Clock,
+    ClockHi,
+    Clock64,
+    GlobalTimer,
+    GlobalTimerLo,
+    GlobalTimerHi,
+    DynamicSmemSize,
+    TotalSmemSize,
+    /// `%envreg0` and on.
+    EnvReg(u8),
+    /// The constant `WARP_SZ`.
+    WarpSize,
+}
