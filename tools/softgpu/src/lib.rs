@@ -3,5 +3,6 @@
 
 pub mod inspect;
 mod isa;
+mod memory;
 mod program;
 mod ptx;

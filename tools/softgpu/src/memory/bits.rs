@@ -1,0 +1,114 @@
+//! A bit per byte or per sector of memory, set by several workers at once.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A set of indices. Ranges are `first..first + count`; those beyond the set's length panic.
+#[derive(Debug)]
+pub(crate) struct Bits {
+    words: Box<[AtomicU64]>,
+}
+
+impl Bits {
+    /// `length` bits, all clear. Untouched pages of a large set cost nothing.
+    pub(crate) fn new(length: usize) -> Self {
+        let words = Box::into_raw(vec![0u64; length.div_ceil(64)].into_boxed_slice());
+        // SAFETY: an AtomicU64 has the size and alignment of a u64 and any bits are valid for it; the box is passed on whole.
+        Self { words: unsafe { Box::from_raw(words as *mut [AtomicU64]) } }
+    }
+
+    /// Calls `each` with every word that the range meets and the range's bits in it, until it answers false.
+    #[inline(always)]
+    fn words(&self, first: usize, count: usize, mut each: impl FnMut(&AtomicU64, u64) -> bool) -> bool {
+        let end = first + count;
+        let mut at = first;
+        while at < end {
+            let low = at % 64;
+            let taken = (64 - low).min(end - at);
+            let bits = (u64::MAX >> (64 - taken)) << low;
+            if !each(&self.words[at / 64], bits) {
+                return false;
+            }
+            at += taken;
+        }
+        true
+    }
+
+    #[inline(always)]
+    pub(crate) fn all(&self, first: usize, count: usize) -> bool {
+        self.words(first, count, |word, bits| word.load(Relaxed) & bits == bits)
+    }
+
+    pub(crate) fn any(&self, first: usize, count: usize) -> bool {
+        !self.words(first, count, |word, bits| word.load(Relaxed) & bits == 0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> bool {
+        self.words[index / 64].load(Relaxed) & (1 << (index % 64)) != 0
+    }
+
+    /// Written only where a bit changes: most ranges are set once and met often, and a plain load is far cheaper than
+    /// an atomic update.
+    #[inline(always)]
+    pub(crate) fn set(&self, first: usize, count: usize) {
+        self.words(first, count, |word, bits| {
+            if word.load(Relaxed) & bits != bits {
+                word.fetch_or(bits, Relaxed);
+            }
+            true
+        });
+    }
+
+    pub(crate) fn clear(&self, first: usize, count: usize) {
+        self.words(first, count, |word, bits| {
+            if word.load(Relaxed) & bits != 0 {
+                word.fetch_and(!bits, Relaxed);
+            }
+            true
+        });
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.words.iter().map(|word| u64::from(word.load(Relaxed).count_ones())).sum()
+    }
+
+    /// Copies a range of another set, bit by bit where the two are not aligned alike.
+    pub(crate) fn copy_from(&self, first: usize, from: &Self, from_first: usize, count: usize) {
+        if from.all(from_first, count) {
+            return self.set(first, count);
+        }
+        // Snapshot first: the two ranges may lie in one set and overlap.
+        let bits: Vec<bool> = (0..count).map(|i| from.get(from_first + i)).collect();
+        for (i, bit) in bits.into_iter().enumerate() {
+            if bit { self.set(first + i, 1) } else { self.clear(first + i, 1) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        let bits = Bits::new(200);
+        bits.set(3, 130);
+        assert!(bits.all(3, 130) && !bits.all(2, 2) && !bits.all(3, 131));
+        assert!(bits.any(0, 4) && !bits.any(0, 3) && !bits.any(133, 67));
+        bits.clear(64, 64);
+        assert_eq!(bits.count(), 61 + 5);
+        assert!(bits.get(63) && !bits.get(64) && bits.get(128));
+        assert!(bits.all(70, 0) && !bits.any(3, 0));
+    }
+
+    #[test]
+    fn copies_that_overlap() {
+        let bits = Bits::new(64);
+        bits.set(0, 3);
+        bits.copy_from(2, &bits, 0, 5);
+        assert_eq!(
+            (0..8).map(|i| bits.get(i)).collect::<Vec<_>>(),
+            [true, true, true, true, true, false, false, false]
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! The host memory behind an allocation, a block's shared memory or a thread's local memory.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+use super::bits::Bits;
+
+/// Bytes, and for each whether anything has written it.
+///
+/// Kernels read and write it from several threads at once. A kernel with a data race gets some of the bytes that were
+/// written, as on a card; atomics and volatile accesses go through atomics of the host.
+#[derive(Debug)]
+pub(crate) struct Store {
+    data: NonNull<u8>,
+    bytes: usize,
+    pub(crate) written: Bits,
+}
+
+// SAFETY: the bytes are only reached through raw pointers, by the rules that the type states; `Bits` is atomic.
+unsafe impl Send for Store {}
+// SAFETY: as above.
+unsafe impl Sync for Store {}
+
+impl Store {
+    /// Aligned for every access that PTX has. More would keep the allocator from handing out untouched pages, which
+    /// cost nothing until they are used.
+    const ALIGN: usize = 16;
+
+    fn layout(bytes: usize) -> Option<Layout> {
+        Layout::from_size_align(bytes.max(1), Self::ALIGN).ok()
+    }
+
+    /// `None` when the host has not that much.
+    pub(crate) fn try_new(bytes: usize) -> Option<Self> {
+        let layout = Self::layout(bytes)?;
+        // SAFETY: the layout has at least one byte.
+        let data = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        Some(Self { data, bytes, written: Bits::new(bytes) })
+    }
+
+    /// For the small memories of blocks and threads.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self::try_new(bytes).unwrap_or_else(|| {
+            handle_alloc_error(Self::layout(bytes).unwrap_or(Layout::new::<u8>()));
+        })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    #[inline(always)]
+    pub(crate) fn data(&self) -> *mut u8 {
+        self.data.as_ptr()
+    }
+
+    /// # Panics
+    /// When the range does not lie within the store.
+    pub(crate) fn write(&self, offset: usize, from: &[u8]) {
+        assert!(offset <= self.bytes && from.len() <= self.bytes - offset);
+        // SAFETY: the range was checked; `from` is Rust memory, which a store never overlaps.
+        unsafe { self.data().add(offset).copy_from_nonoverlapping(from.as_ptr(), from.len()) };
+        self.written.set(offset, from.len());
+    }
+
+    /// # Panics
+    /// When the range does not lie within the store.
+    pub(crate) fn read(&self, offset: usize, to: &mut [u8]) {
+        assert!(offset <= self.bytes && to.len() <= self.bytes - offset);
+        // SAFETY: as for `write`.
+        unsafe { to.as_mut_ptr().copy_from_nonoverlapping(self.data().add(offset), to.len()) };
+    }
+
+    /// Bytes and their state; the ranges may overlap.
+    ///
+    /// # Panics
+    /// When a range does not lie within its store.
+    pub(crate) fn copy_from(&self, offset: usize, from: &Self, from_offset: usize, bytes: usize) {
+        assert!(offset <= self.bytes && bytes <= self.bytes - offset);
+        assert!(from_offset <= from.bytes && bytes <= from.bytes - from_offset);
+        // SAFETY: both ranges were checked.
+        unsafe { self.data().add(offset).copy_from(from.data().add(from_offset), bytes) };
+        self.written.copy_from(offset, &from.written, from_offset, bytes);
+    }
+
+    /// Everything is as never written; the bytes stay.
+    pub(crate) fn forget(&self) {
+        self.written.clear(0, self.bytes);
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(layout) = Self::layout(self.bytes) {
+            // SAFETY: allocated in `try_new` with this layout, and dropped once.
+            unsafe { dealloc(self.data.as_ptr(), layout) }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What a launch sees of device memory: the allocations that were live when it began, and which sectors it touches.
+
+use std::sync::{Arc, OnceLock};
+
+use super::bits::Bits;
+use super::store::Store;
+use super::{Memory, Origin};
+use crate::inspect::finding::Place;
+
+/// Bytes of a sector, the unit in which device memory moves.
+pub(crate) const SECTOR: u64 = 32;
+
+/// An allocation during a launch.
+#[derive(Debug)]
+pub(crate) struct Region {
+    pub(crate) base: u64,
+    pub(crate) bytes: u64,
+    /// Keeps the bytes alive, whatever the host frees meanwhile.
+    pub(crate) store: Arc<Store>,
+    loaded: OnceLock<Bits>,
+    stored: OnceLock<Bits>,
+}
+
+impl Region {
+    fn touched(&self) -> Bits {
+        Bits::new(self.bytes.div_ceil(SECTOR) as usize)
+    }
+
+    /// Notes that the sectors from `offset` on were read.
+    #[inline(always)]
+    pub(crate) fn load_touches(&self, offset: u64, bytes: u64) {
+        let first = offset / SECTOR;
+        let count = (offset + bytes - 1) / SECTOR - first + 1;
+        self.loaded.get_or_init(|| self.touched()).set(first as usize, count as usize);
+    }
+
+    /// Notes that the sectors from `offset` on were written.
+    #[inline(always)]
+    pub(crate) fn store_touches(&self, offset: u64, bytes: u64) {
+        let first = offset / SECTOR;
+        let count = (offset + bytes - 1) / SECTOR - first + 1;
+        self.stored.get_or_init(|| self.touched()).set(first as usize, count as usize);
+    }
+}
+
+/// The live allocations, by address.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) regions: Vec<Region>,
+    memory: &'a Memory,
+}
+
+/// What an address that no live allocation holds turns out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stray {
+    /// In an allocation that was freed.
+    Freed(Place),
+    /// The host's own memory.
+    Host,
+    /// Outside; the nearest allocation, if there is any.
+    Outside(Option<Place>),
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(memory: &'a Memory) -> Self {
+        let table = memory.table();
+        let regions = table
+            .records
+            .iter()
+            .filter_map(|record| {
+                Some(Region {
+                    base: record.base,
+                    bytes: record.bytes,
+                    store: record.store.clone()?,
+                    loaded: OnceLock::new(),
+                    stored: OnceLock::new(),
+                })
+            })
+            .collect();
+        drop(table);
+        Self { regions, memory }
+    }
+
+    /// The region that holds the address.
+    pub(crate) fn find(&self, address: u64) -> Option<usize> {
+        let index = self.regions.partition_point(|region| region.base <= address).checked_sub(1)?;
+        (address - self.regions[index].base < self.regions[index].bytes).then_some(index)
+    }
+
+    /// Sectors that the launch read and wrote, each counted once.
+    pub(crate) fn distinct_sectors(&self) -> (u64, u64) {
+        let count = |bits: &OnceLock<Bits>| bits.get().map_or(0, Bits::count);
+        self.regions.iter().fold((0, 0), |(l, s), region| (l + count(&region.loaded), s + count(&region.stored)))
+    }
+
+    /// Where in which allocation an address lies.
+    pub(crate) fn place(&self, address: u64) -> Option<Place> {
+        self.memory.table().nearest(address).map(|record| record.place(address))
+    }
+
+    /// Why an access is outside every live allocation.
+    pub(crate) fn stray(&self, address: u64) -> Stray {
+        let table = self.memory.table();
+        match table.nearest(address) {
+            Some(record) if record.holds(address) && record.store.is_none() => Stray::Freed(record.place(address)),
+            _ if is_host_memory(address) => Stray::Host,
+            record => Stray::Outside(record.map(|record| record.place(address))),
+        }
+    }
+
+    /// The name of a module variable at the address, for messages.
+    pub(crate) fn variable(&self, address: u64) -> Option<Arc<str>> {
+        let table = self.memory.table();
+        match &table.records[table.at(address)?].origin {
+            Origin::Variable(name) => Some(Arc::clone(name)),
+            Origin::Allocation => None,
+        }
+    }
+}
+
+/// Whether the process has something mapped at the address. The kernel's own list answers: no byte is touched.
+fn is_host_memory(address: u64) -> bool {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return false };
+    maps.lines().any(|line| {
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        range.is_some_and(|(first, end)| {
+            let parse = |text| u64::from_str_radix(text, 16);
+            matches!((parse(first), parse(end)), (Ok(first), Ok(end)) if (first..end).contains(&address))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strays_are_told_apart() {
+        let memory = Memory::new(1 << 20);
+        let a = memory.allocate(64, Origin::Allocation).unwrap();
+        let b = memory.allocate(64, Origin::Allocation).unwrap();
+        memory.free(a).unwrap();
+        let view = View::new(&memory);
+        assert_eq!(view.find(a), None);
+        assert_eq!(view.find(b + 63), Some(0));
+        assert_eq!(view.find(b + 64), None);
+        let freed = Place { name: "allocation 1 (64 bytes)".into(), offset: 3, bytes: 64 };
+        assert_eq!(view.stray(a + 3), Stray::Freed(freed));
+        let near = Place { name: "allocation 2 (64 bytes)".into(), offset: 64, bytes: 64 };
+        assert_eq!(view.stray(b + 64), Stray::Outside(Some(near)));
+        assert_eq!(view.stray(&raw const view as u64), Stray::Host);
+        assert_eq!(View::new(&Memory::new(0)).stray(16), Stray::Outside(None));
+    }
+
+    #[test]
+    fn sectors_are_counted_once() {
+        let memory = Memory::new(1 << 20);
+        let a = memory.allocate(256, Origin::Allocation).unwrap();
+        let view = View::new(&memory);
+        let region = &view.regions[view.find(a).unwrap()];
+        region.load_touches(0, 32);
+        region.load_touches(28, 8);
+        region.store_touches(255, 1);
+        assert_eq!(view.distinct_sectors(), (2, 1));
+    }
+}
