@@ -1,0 +1,140 @@
+// The parameters and constants that the kernels of spherical share with the host. Plain C: one struct by value is the
+// whole argument list of a kernel. Pointers are device pointers; "null" marks an optional tensor that is absent.
+//
+// How a row is cut. A chunk is CHUNK_BYTES of a row's logits, counted from the row's first element: what one warp holds
+// in registers (1024 elements of 16 bits, 512 of 32). SEGMENT_CHUNKS chunks are a segment; a row's last chunk and last
+// segment may be short. A chunk's statistics have one fixed tree, a segment's chunks another, segments merge in index
+// order. The variant below decides only which warp computes a chunk, so it never changes a bit of any output.
+//
+//   chunks = ceil(classes * sizeof f / CHUNK_BYTES)        segments = ceil(chunks / SEGMENT_CHUNKS)
+//   rounds = ceil(chunks / MAX_WARPS)                      warps = ceil(chunks / rounds)
+//
+// Variants, for OP = dense, softmax_cross_entropy and T = f32, f16, bf16. All shared memory named is dynamic.
+//
+//   when                                      launches in order  grid             threads      shared memory
+//   chunks = 1                                OP_T_warp          ceil(rows/8)     256          8 * SLOT_BYTES
+//   gradient, chunks * SLOT_BYTES <= limit    OP_T_block         rows             32 * warps   chunks * SLOT_BYTES
+//   else, rows * segments < 4 * SMs           OP_T_partials      rows * segments  512          16 * SLOT_BYTES
+//     (few long rows)                         OP_T_finish        ceil(rows/8)     256          0
+//                                             OP_T_gradient      rows * segments  512          16 * SLOT_BYTES
+//   else                                      OP_T_stream        rows             512          32 * SLOT_BYTES
+//
+// limit leaves two blocks on an SM: 80 KiB on 8.0, 112 KiB on 9.0 and 10.0, 44 KiB on 8.6, 8.9 and 12.0 (8 = WARP_ROWS,
+// 16 = MAX_WARPS, 32 = MAX_WARPS * STREAM_STAGES). "gradient" is grad_logits != null; OP_T_gradient is left out without
+// it. No rows: no launch. The grid is (n, 1, 1); rows and classes are at most 2^31 - 1.
+//
+// Reductions (reduction.cu). none: the launches above write loss [rows]. sum: they write row losses to workspace, then
+// reduction_sum adds them. mean: reduction_denominator first (the gradient needs it), then as sum. Launches: none 1,
+// sum 2, mean 3; two more each for few long rows (one without gradient).
+//
+// Workspace. Each part starts at a multiple of 256 bytes; those that a call does not need are absent (null).
+//   row losses            4 * rows                    reduction sum or mean
+//   row penalties         4 * rows                    the same, softmax_cross_entropy with a penalty
+//   denominator           4                           mean
+//   target_gradients      4 * rows * targets_per_row  dense, targets_per_row > 1, with gradient
+//   partials              16 * rows * segments        OP_T_partials, OP_T_finish
+//   coefficients          32 * rows                   OP_T_finish, OP_T_gradient
+// Nothing in it needs to be cleared.
+//
+// Alignment. logits and grad_logits: one element; 16-byte accesses are used whatever the address, on both sides when
+// their addresses agree modulo 16. grad_logits may be logits itself; otherwise no output overlaps an input. Others: one
+// element of theirs; status 8 bytes; partials and coefficients 16.
+#pragma once
+
+#include <stdint.h>
+
+#include "../common/status.h"
+
+#define CHUNK_BYTES 2048    // of a row's logits: a warp's four 16-byte vectors a lane
+#define SLOT_BYTES 2080     // shared memory of a chunk: the 32-byte sectors that it touches, at most 65
+#define SEGMENT_CHUNKS 16   // chunks merged by one tree: 16 Ki elements of 16 bits, 8 Ki of 32
+#define WARP_ROWS 8         // rows, each a warp's, in a block of OP_T_warp and OP_T_finish
+#define MAX_WARPS 16        // warps in a block of every other variant
+#define STREAM_STAGES 2     // chunks in flight to a warp of OP_T_stream
+#define REDUCTION_THREADS 1024
+
+// Loss of spherical.dense (`loss_kind`).
+#define LOSS_SQUARED_ERROR 0u
+#define LOSS_LOG_SPHERICAL_SOFTMAX 1u
+#define LOSS_LOG_TAYLOR_SOFTMAX 2u
+#define LOSS_Z 3u
+
+// dtype of targets (`index_dtype`).
+#define INDEX_I64 0u
+#define INDEX_U32 1u
+
+// spherical.dense: loss and grad_logits of a spherical loss on given logits.
+typedef struct {
+  const void* logits;        // f [rows, classes]
+  const void* targets;       // i64 or u32 [rows, targets_per_row]
+  const float* values;       // f32 [rows, targets_per_row]; null: ones
+  const float* row_weights;  // f32 [rows]; null: ones
+  const float* grad_loss;    // f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+  const float* denominator;  // f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+  float* loss;               // f32 [rows]: row losses times row_weights
+  void* grad_logits;         // f [rows, classes]; null: none wanted
+  float* target_gradients;   // f32 [rows, targets_per_row], workspace; null when targets_per_row is 1 or without gradient
+  void* partials;            // [rows, segments] of 16 bytes, workspace of partials and finish
+  void* coefficients;        // [rows] of 32 bytes, workspace of finish and gradient
+  Status* status;            // see common/status.h
+  uint64_t rows;
+  uint64_t classes;
+  uint64_t targets_per_row;   // 1 for targets [rows]
+  int64_t ignore_index;       // entries equal to it are dropped
+  uint32_t loss_kind;         // LOSS_*
+  uint32_t index_dtype;       // INDEX_*
+  uint32_t grad_loss_stride;  // elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+  uint32_t targets_tensor;    // what status.tensor shall say
+  float a;                    // z: > 0
+  float b;                    // z
+  float epsilon;              // log_spherical_softmax: > 0
+  uint32_t reserved;          // 0: the struct's size is a multiple of 8 without hidden padding
+} DenseParams;
+
+// spherical.softmax_cross_entropy: log-softmax with label smoothing and a penalty on the log-sum-exp.
+typedef struct {
+  const void* logits;         // f [rows, classes]; -inf is a masked class
+  const void* targets;        // i64 or u32 [rows]
+  const float* row_weights;   // f32 [rows]; null: ones
+  const float* grad_loss;     // f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+  const float* denominator;   // f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+  float* loss;                // f32 [rows]: row losses times row_weights, without the penalty
+  float* penalty;             // f32 [rows]: lse_penalty * lse^2 times row_weights; null: not wanted
+  float* lse;                 // f32 [rows]; null: not wanted
+  void* grad_logits;          // f [rows, classes], of loss + penalty; null: none wanted
+  void* partials;             // [rows, segments] of 16 bytes, workspace of partials and finish
+  void* coefficients;         // [rows] of 32 bytes, workspace of finish and gradient
+  Status* status;             // see common/status.h
+  uint64_t rows;
+  uint64_t classes;
+  int64_t ignore_index;
+  uint32_t index_dtype;       // INDEX_*
+  uint32_t grad_loss_stride;  // elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+  uint32_t targets_tensor;    // what status.tensor shall say
+  float label_smoothing;      // in [0, 1]
+  float lse_penalty;          // 0: none
+  uint32_t reserved;          // 0: the struct's size is a multiple of 8 without hidden padding
+} SoftmaxCrossEntropyParams;
+
+// reduction_denominator: grid 1, REDUCTION_THREADS. What `mean` divides by: the sum of row_weights over the rows that
+// are not ignored, their number without weights; 1 when there is no such row, so that the mean is 0.
+typedef struct {
+  const void* targets;        // i64 or u32 [rows, targets_per_row]
+  const float* row_weights;   // f32 [rows]; null: ones
+  float* denominator;         // f32 []
+  uint64_t rows;
+  uint64_t targets_per_row;
+  int64_t ignore_index;
+  uint32_t index_dtype;       // INDEX_*
+  uint32_t reserved;          // 0
+} ReductionDenominatorParams;
+
+// reduction_sum: grid 1, or 2 when there is a penalty, REDUCTION_THREADS. Adds the row values in a fixed order.
+typedef struct {
+  const float* row_losses;     // f32 [rows]
+  const float* row_penalties;  // f32 [rows]; null: none (grid 1)
+  const float* denominator;    // f32 [] from reduction_denominator for mean; null for sum
+  float* loss;                 // f32 []
+  float* penalty;              // f32 []; null with row_penalties
+  uint64_t rows;
+} ReductionSumParams;
