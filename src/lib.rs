@@ -1,1 +1,3 @@
 //! Hand-written CUDA kernels, with a thin Rust API.
+
+pub mod fatbin;

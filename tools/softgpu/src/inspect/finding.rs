@@ -52,27 +52,88 @@ pub struct Place {
 #[non_exhaustive]
 pub enum FindingKind {
     /// An access outside every allocation (or outside shared, local or parameter memory).
-    OutOfBounds { #[doc = "load, store, atomic, copy"] access: String, #[doc = "its width"] bytes: u32, #[doc = "where"] address: u64, #[doc = "the nearest allocation"] near: Option<Place> },
+    OutOfBounds {
+        #[doc = "load, store, atomic, copy"]
+        access: String,
+        #[doc = "its width"]
+        bytes: u32,
+        #[doc = "where"]
+        address: u64,
+        #[doc = "the nearest allocation"]
+        near: Option<Place>,
+    },
     /// An access to memory that was freed.
-    UseAfterFree { #[doc = "load, store, atomic, copy"] access: String, #[doc = "its width"] bytes: u32, #[doc = "where"] address: u64, #[doc = "what it was"] near: Place },
+    UseAfterFree {
+        #[doc = "load, store, atomic, copy"]
+        access: String,
+        #[doc = "its width"]
+        bytes: u32,
+        #[doc = "where"]
+        address: u64,
+        #[doc = "what it was"]
+        near: Place,
+    },
     /// A pointer of the host, handed to a kernel.
-    HostPointer { #[doc = "load, store, atomic, copy"] access: String, #[doc = "its width"] bytes: u32, #[doc = "where"] address: u64 },
+    HostPointer {
+        #[doc = "load, store, atomic, copy"]
+        access: String,
+        #[doc = "its width"]
+        bytes: u32,
+        #[doc = "where"]
+        address: u64,
+    },
     /// An address that is not a multiple of the access's width.
-    Misaligned { #[doc = "load, store, atomic, copy"] access: String, #[doc = "its width"] bytes: u32, #[doc = "where"] address: u64, #[doc = "in what"] near: Option<Place> },
+    Misaligned {
+        #[doc = "load, store, atomic, copy"]
+        access: String,
+        #[doc = "its width"]
+        bytes: u32,
+        #[doc = "where"]
+        address: u64,
+        #[doc = "in what"]
+        near: Option<Place>,
+    },
     /// A read of memory that nothing has written.
-    Uninitialised { #[doc = "load, atomic, copy"] access: String, #[doc = "its width"] bytes: u32, #[doc = "where"] address: u64, #[doc = "in what"] near: Option<Place> },
+    Uninitialised {
+        #[doc = "load, atomic, copy"]
+        access: String,
+        #[doc = "its width"]
+        bytes: u32,
+        #[doc = "where"]
+        address: u64,
+        #[doc = "in what"]
+        near: Option<Place>,
+    },
     /// A barrier that a part of the block does not reach, or reaches at another instruction.
-    BarrierDivergence { #[doc = "in words: who waits where, who does not"] detail: String },
+    BarrierDivergence {
+        #[doc = "in words: who waits where, who does not"]
+        detail: String,
+    },
     /// A `.sync` instruction whose mask names lanes that never come, or lacks the lane itself.
-    MaskMismatch { #[doc = "in words"] detail: String },
+    MaskMismatch {
+        #[doc = "in words"]
+        detail: String,
+    },
     /// trap, assert, or a call that cannot be made.
-    Trap { #[doc = "in words: the assertion and its place"] detail: String },
+    Trap {
+        #[doc = "in words: the assertion and its place"]
+        detail: String,
+    },
     /// The launch ran longer than its budget of instructions.
-    Watchdog { #[doc = "warp instructions executed"] executed: u64 },
+    Watchdog {
+        #[doc = "warp instructions executed"]
+        executed: u64,
+    },
     /// Every block waits for another.
-    Deadlock { #[doc = "each block's place"] detail: String },
+    Deadlock {
+        #[doc = "each block's place"]
+        detail: String,
+    },
     /// Leaves the kernel with asynchronous copies in flight, or reads one before its wait.
-    AsyncCopy { #[doc = "in words"] detail: String },
+    AsyncCopy {
+        #[doc = "in words"]
+        detail: String,
+    },
 }
 
 impl fmt::Display for Finding {

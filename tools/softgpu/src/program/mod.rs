@@ -117,13 +117,30 @@ pub(crate) enum Address {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtomicOp {
-    Add, Min, Max, Inc, Dec, And, Or, Xor, Exchange, CompareAndSwap,
+    Add,
+    Min,
+    Max,
+    Inc,
+    Dec,
+    And,
+    Or,
+    Xor,
+    Exchange,
+    CompareAndSwap,
 }
 
 /// How a memory element or an atomic's operand is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Number {
-    Bits, Unsigned, Signed, F16, BF16, F16x2, BF16x2, F32, F64,
+    Bits,
+    Unsigned,
+    Signed,
+    F16,
+    BF16,
+    F16x2,
+    BF16x2,
+    F32,
+    F64,
 }
 
 /// A load, store, atomic or asynchronous copy.
@@ -170,11 +187,18 @@ pub(crate) struct TensorOp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TensorForm {
     /// m16n8k16, f32 sums, both operands of this type.
-    MmaM16N8K16 { number: Number },
+    MmaM16N8K16 {
+        number: Number,
+    },
     MmaM16N8K8Tf32,
-    MmaM16N8K8 { number: Number },
+    MmaM16N8K8 {
+        number: Number,
+    },
     /// .x1, .x2, .x4, and .trans, of 8x8 b16 matrices.
-    LoadMatrix { matrices: u8, transposed: bool },
+    LoadMatrix {
+        matrices: u8,
+        transposed: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,7 +49,24 @@ pub(crate) enum Space {
 /// The fundamental types of PTX; packed ones (f16x2, bf16x2) appear in opcodes only, never in a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Type {
-    B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, BF16, F32, F64, Pred,
+    B8,
+    B16,
+    B32,
+    B64,
+    B128,
+    U8,
+    U16,
+    U32,
+    U64,
+    S8,
+    S16,
+    S32,
+    S64,
+    F16,
+    BF16,
+    F32,
+    F64,
+    Pred,
 }
 
 /// A variable or a parameter, in declaration order.
@@ -146,9 +163,16 @@ pub(crate) enum Operand {
     /// `p|q`.
     Pair(Box<Operand>, Box<Operand>),
     /// `[base + offset]`.
-    Memory { base: Base, offset: i64 },
+    Memory {
+        base: Base,
+        offset: i64,
+    },
     /// A variable's address as a value, or a `.param` variable in a call.
-    Variable { scope: Scope, id: VariableId, offset: i64 },
+    Variable {
+        scope: Scope,
+        id: VariableId,
+        offset: i64,
+    },
     Function(Arc<str>),
     Label(LabelId),
     /// Index into [`Function::branch_targets`].
@@ -162,7 +186,10 @@ pub(crate) enum Operand {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Base {
     Register(RegisterId),
-    Variable { scope: Scope, id: VariableId },
+    Variable {
+        scope: Scope,
+        id: VariableId,
+    },
     /// An absolute address.
     None,
 }
