@@ -1,0 +1,48 @@
+//! Programs whose blocks depend on each other: tickets, locks, barriers of the grid.
+
+use crate::support::{Program, random, unit};
+
+#[test]
+fn last_block() {
+    let program = Program::load("last_block");
+    let x = random(1, 40 * 64, unit);
+    let device_x = program.stream.clone_htod(&x).unwrap();
+    let mut partials = program.stream.alloc_zeros::<f32>(40).unwrap();
+    let mut sum = program.stream.alloc_zeros::<f32>(1).unwrap();
+    let mut ticket = program.stream.alloc_zeros::<u32>(1).unwrap();
+    for _ in 0..2 {
+        launch!(program, "last_block", 40, 32; &device_x, &mut partials, &mut sum, &mut ticket);
+        let expected: f32 = x.chunks(64).map(|block| block.iter().sum::<f32>()).sum();
+        assert_eq!(program.stream.clone_dtoh(&sum).unwrap(), [expected]);
+        assert_eq!(program.stream.clone_dtoh(&ticket).unwrap(), [0]);
+    }
+}
+
+#[test]
+fn spin_lock() {
+    let program = Program::load("spin_lock");
+    let mut lock = program.stream.alloc_zeros::<i32>(1).unwrap();
+    let mut counter = program.stream.alloc_zeros::<u32>(1).unwrap();
+    launch!(program, "spin_lock", 5, 64; &mut lock, &mut counter);
+    assert_eq!(program.stream.clone_dtoh(&counter).unwrap(), [320]);
+    assert_eq!(program.stream.clone_dtoh(&lock).unwrap(), [0]);
+}
+
+#[test]
+fn grid_barrier() {
+    let program = Program::load("grid_barrier");
+    let (blocks, rounds) = (12usize, 6);
+    let x = random(2, blocks * 32, |w| (w % 100) as i32);
+    let mut device_x = program.stream.clone_htod(&x).unwrap();
+    let mut arrived = program.stream.alloc_zeros::<u32>(1).unwrap();
+    launch!(program, "grid_barrier", blocks as u32, 32; &mut device_x, &mut arrived, &rounds);
+    let mut expected = x;
+    for _ in 0..rounds {
+        let before = expected.clone();
+        for (i, value) in expected.iter_mut().enumerate() {
+            let b = i / 32;
+            *value += before[(b + blocks - 1) % blocks * 32 + i % 32] + b as i32;
+        }
+    }
+    assert_eq!(program.stream.clone_dtoh(&device_x).unwrap(), expected);
+}

@@ -1,0 +1,20 @@
+//! Small CUDA programs, compiled by nvcc and run through cudarc on the software device, each against ordinary Rust code.
+//! A program is a `.cu` of this folder whose first line says what it exercises; none of them may give a finding.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::cast_lossless,
+    reason = "the expected values follow C's conversions"
+)]
+
+#[macro_use]
+mod support;
+
+mod blocks;
+mod control;
+mod grids;
+mod memory;
+mod numbers;
+mod warps;

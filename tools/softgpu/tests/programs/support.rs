@@ -1,0 +1,94 @@
+//! Compiling, loading and launching a program of this folder.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, LaunchConfig};
+use cudarc::nvrtc::Ptx;
+
+#[path = "../../../../build/nvcc.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the build script and xtask use the rest of it")]
+mod nvcc;
+
+/// A compiled program on the device.
+pub(crate) struct Program {
+    pub(crate) stream: Arc<CudaStream>,
+    pub(crate) module: Arc<CudaModule>,
+}
+
+impl Program {
+    /// Compiles `name.cu` for compute_80 and loads it.
+    pub(crate) fn load(name: &str) -> Self {
+        oblate_softgpu::install().expect("the software device");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+        let image = compile(&folder.join(name).with_extension("cu"));
+        let context = CudaContext::new(0).expect("a context");
+        let module = context.load_module(Ptx::from_binary(image)).expect("the module loads");
+        Self { stream: context.default_stream(), module }
+    }
+
+    pub(crate) fn function(&self, kernel: &str) -> CudaFunction {
+        self.module.load_function(kernel).expect("the kernel is in the module")
+    }
+}
+
+pub(crate) trait Dim {
+    fn xyz(self) -> (u32, u32, u32);
+}
+
+impl Dim for u32 {
+    fn xyz(self) -> (u32, u32, u32) {
+        (self, 1, 1)
+    }
+}
+
+impl Dim for (u32, u32) {
+    fn xyz(self) -> (u32, u32, u32) {
+        (self.0, self.1, 1)
+    }
+}
+
+pub(crate) fn config(grid: impl Dim, block: impl Dim, shared_mem_bytes: u32) -> LaunchConfig {
+    LaunchConfig { grid_dim: grid.xyz(), block_dim: block.xyz(), shared_mem_bytes }
+}
+
+/// Launches a kernel and waits for it: `launch!(program, "kernel", grid, block; arguments)`. No finding is accepted.
+macro_rules! launch {
+    ($program:expr, $kernel:expr, $grid:expr, $block:expr $(, shared $bytes:expr)?; $($arg:expr),+ $(,)?) => {{
+        use cudarc::driver::PushKernelArg;
+        let function = $program.function($kernel);
+        let bytes = 0 $(+ $bytes)?;
+        let ((), record) = oblate_softgpu::record(|| {
+            let mut launch = $program.stream.launch_builder(&function);
+            $(launch.arg($arg);)+
+            // SAFETY: the arguments are those of the kernel's signature, and cover what it accesses; the device checks.
+            unsafe { launch.launch($crate::support::config($grid, $block, bytes)) }.expect("the launch");
+            $program.stream.synchronize().expect("the kernel");
+        });
+        let findings: Vec<String> = record.findings.iter().map(ToString::to_string).collect();
+        assert!(findings.is_empty(), "{}", findings.join("\n"));
+    }};
+}
+
+/// Reproducible words (SplitMix64).
+pub(crate) fn words(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// `n` values made from reproducible words.
+pub(crate) fn random<T>(seed: u64, n: usize, mut value: impl FnMut(u64) -> T) -> Vec<T> {
+    let mut word = words(seed);
+    (0..n).map(|_| value(word())).collect()
+}
+
+/// Uniform in [-1, 1), a multiple of 2^-20, so that short sums of them are exact in f32.
+pub(crate) fn unit(word: u64) -> f32 {
+    (word >> 43) as f32 / (1 << 20) as f32 - 1.0
+}
