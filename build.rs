@@ -51,6 +51,7 @@ fn compile(root: PathBuf, out: &Path, sources: &[PathBuf]) -> Result<(), Vec<Err
         host: cc::Build::new().cpp(true).try_get_compiler().ok().map(|host| host.path().into()),
         cache: cache(out),
         warnings_are_errors: env::var("OBLATE_CUDA_WARNINGS").is_ok_and(|value| value == "deny"),
+        defines: Vec::new(),
         progress: |_| (),
         root,
     };

@@ -157,6 +157,8 @@ pub struct Compiler {
     pub cache: PathBuf,
     /// Warnings of nvcc and ptxas, spills among them, are errors.
     pub warnings_are_errors: bool,
+    /// Macros to define, as `-D` takes them.
+    pub defines: Vec<String>,
     /// Called after each compilation that the cache did not have, with a line that says what was compiled.
     pub progress: fn(&str),
 }
@@ -312,6 +314,7 @@ impl Compiler {
         if self.warnings_are_errors {
             flags.extend(["-Werror", "all-warnings"].map(Into::into));
         }
+        flags.extend(self.defines.iter().map(|define| format!("-D{define}").into()));
         if let Some(host) = &self.host {
             flags.extend(["-ccbin".into(), host.into()]);
         }

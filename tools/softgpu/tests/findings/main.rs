@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use cudarc::driver::{CudaContext, DevicePtr, DriverError, LaunchConfig, PushKernelArg, sys::CUresult};
 use cudarc::nvrtc::Ptx;
 
-#[path = "../../../../build/nvcc.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the build script and xtask use the rest of it")]
-mod nvcc;
+#[path = "../compile/mod.rs"]
+mod compile;
 
 /// What the host does with the input before the launch.
 #[derive(Clone, Copy, PartialEq)]
@@ -60,7 +59,8 @@ const CASES: &[Case] = &[
 
 /// Runs a case in a context of its own and gives what the driver answered and the device found.
 fn run(case: &Case, fault: bool) -> (CUresult, String) {
-    let image = compile(case.name, fault);
+    let defines: &[&str] = if fault { &["FAULT"] } else { &[] };
+    let image = compile::compile(&format!("tests/findings/{}.cu", case.name), defines);
     let context = CudaContext::new(0).expect("a context");
     let stream = context.default_stream();
     let module = context.load_module(Ptx::from_binary(image)).expect("the module loads");

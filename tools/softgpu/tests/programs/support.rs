@@ -1,14 +1,12 @@
 //! Compiling, loading and launching a program of this folder.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, LaunchConfig};
 use cudarc::nvrtc::Ptx;
 
-#[path = "../../../../build/nvcc.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the build script and xtask use the rest of it")]
-mod nvcc;
+#[path = "../compile/mod.rs"]
+mod compile;
 
 /// A compiled program on the device.
 pub(crate) struct Program {
@@ -20,8 +18,7 @@ impl Program {
     /// Compiles `name.cu` for compute_80 and loads it.
     pub(crate) fn load(name: &str) -> Self {
         oblate_softgpu::install().expect("the software device");
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
-        let image = compile(&folder.join(name).with_extension("cu"));
+        let image = compile::compile(&format!("tests/programs/{name}.cu"), &[]);
         let context = CudaContext::new(0).expect("a context");
         let module = context.load_module(Ptx::from_binary(image)).expect("the module loads");
         Self { stream: context.default_stream(), module }
