@@ -1,0 +1,107 @@
+//! The command line as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs, validates and reports the operations of oblate, on a GPU or on the software device.
+#[derive(Debug, Parser)]
+#[command(name = "oblate", version, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the operations with their tensors, parameters and dtypes
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run one operation on the tensors of a file
+    Run(RunArguments),
+    /// Check operations against their f64 references
+    Validate(ValidateArguments),
+    /// Count what an operation moves and executes, on the software device
+    Report(ReportArguments),
+    /// List the devices that operations can run on
+    Devices,
+}
+
+/// `oblate run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The operation, as `oblate list` names it
+    pub operation: String,
+    /// A safetensors file with the input tensors
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// The safetensors file to write
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// A parameter, name=value
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Where to run
+    #[arg(long, env = "OBLATE_DEVICE", default_value = "auto")]
+    pub device: Choice,
+    /// Let tensors pass that the operation does not take
+    #[arg(long)]
+    pub allow_extra: bool,
+    /// Write every float output as F64; from the reference these are unrounded
+    #[arg(long)]
+    pub f64: bool,
+}
+
+/// `oblate validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArguments {
+    /// An operation or a family; every operation without it
+    pub name: Option<String>,
+    /// Where to run
+    #[arg(long, env = "OBLATE_DEVICE", default_value = "auto")]
+    pub device: Choice,
+    /// The table and the failures as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Decides the random inputs
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Print a hash of each output of each case
+    #[arg(long)]
+    pub digest: bool,
+}
+
+/// `oblate report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// The operation
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub operation: Option<String>,
+    /// rows, classes, dtype or a parameter, name=value
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "all")]
+    pub set: Vec<String>,
+    /// Every operation and shape of reports/counts.json
+    #[arg(long)]
+    pub all: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where operations are to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Choice {
+    /// A GPU where there is one, else the software device
+    Auto,
+    /// A GPU
+    Gpu,
+    /// The software device
+    Software,
+    /// The f64 reference on the CPU
+    Reference,
+}

@@ -1,0 +1,316 @@
+//! Cases of the losses on given logits: `spherical.dense` and `spherical.softmax_cross_entropy`.
+
+use std::fmt::Write;
+
+use safetensors::Dtype;
+
+use super::{Fill, Parameters, Recipe};
+use crate::Tensors;
+use crate::random::Random;
+use crate::tensor::{Tensor, dtype_name, element_bytes};
+
+pub(super) const OPERATIONS: [&str; 2] = [DENSE, SOFTMAX];
+const DENSE: &str = "spherical.dense";
+const SOFTMAX: &str = "spherical.softmax_cross_entropy";
+
+/// The default of `ignore_index`.
+const IGNORE_INDEX: i64 = -100;
+
+type Set = &'static [(&'static str, &'static str)];
+
+/// The formulas of an operation: the end of a case's name, and the parameters.
+pub(super) fn formulas(operation: &str) -> &'static [(&'static str, Set)] {
+    match operation {
+        DENSE => &[
+            (" squared_error", &[("loss", "squared_error")]),
+            (" log_spherical_softmax", &[("loss", "log_spherical_softmax")]),
+            (" log_taylor_softmax", &[("loss", "log_taylor_softmax")]),
+            (" z", &[("loss", "z")]),
+        ],
+        _ => &[("", &[]), (" smoothed penalty", &[("label_smoothing", "0.1"), ("lse_penalty", "0.01")])],
+    }
+}
+
+/// Further parameters of the formulas, tried on one shape.
+fn parameters(operation: &str) -> &'static [(&'static str, Set)] {
+    match operation {
+        DENSE => &[
+            (" log_spherical_softmax epsilon=1", &[("loss", "log_spherical_softmax"), ("epsilon", "1")]),
+            (" log_spherical_softmax epsilon=1e-6", &[("loss", "log_spherical_softmax"), ("epsilon", "1e-6")]),
+            (" z a=0.5 b=1", &[("loss", "z"), ("a", "0.5"), ("b", "1")]),
+            (" z a=20 b=-2", &[("loss", "z"), ("a", "20"), ("b", "-2")]),
+        ],
+        _ => &[
+            (" smoothed", &[("label_smoothing", "0.1")]),
+            (" label_smoothing=1", &[("label_smoothing", "1")]),
+            (" label_smoothing=0", &[("label_smoothing", "0")]),
+            (" lse_penalty=1", &[("lse_penalty", "1")]),
+            (" lse_penalty=0", &[("lse_penalty", "0")]),
+        ],
+    }
+}
+
+/// What a case is made of, beside its name.
+#[derive(Clone, Debug)]
+pub(super) struct Ingredients {
+    rows: usize,
+    classes: usize,
+    fill: Fill,
+    set: Set,
+    targets: Targets,
+    options: Options,
+}
+
+/// The form of the targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Targets {
+    /// One a row, i64.
+    One,
+    /// One a row, u32.
+    OneU32,
+    /// So many a row, i64, with values, some repeated and some ignored.
+    Many(usize),
+}
+
+/// What else a call may have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Options {
+    reduction: Option<&'static str>,
+    weights: Option<Weights>,
+    /// About a third of the rows have the target `ignore_index`.
+    ignored: bool,
+    /// `ignore_index` is this class instead of -100.
+    ignore_class: Option<i64>,
+    grad_loss: bool,
+    no_grad: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Weights {
+    /// In [0, 2), some of them 0.
+    Random,
+    /// All 0: a mean has nothing to divide by.
+    Zero,
+}
+
+pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
+    let mut all = Vec::new();
+    let mut push = |label: &str, ingredients: Ingredients| {
+        let name = format!("{operation} {}{}{label}", dtype_name(dtype), ingredients.words());
+        all.push(Recipe { name, operation, dtype, ingredients: super::Ingredients::Spherical(ingredients) });
+    };
+    let plain = |rows, classes, fill, set| Ingredients {
+        rows,
+        classes,
+        fill,
+        set,
+        targets: Targets::One,
+        options: Options::default(),
+    };
+    for &(label, set) in formulas(operation) {
+        for [rows, classes] in shapes(dtype) {
+            push(label, plain(rows, classes, Fill::Bell, set));
+        }
+        for fill in Fill::FINITE.iter().chain(specials(operation)).skip(1) {
+            // A warp's row, a block's row, and one of several segments that no block keeps.
+            for [rows, classes] in [[5, 37], [3, 2500], [2, 120_000 / element_bytes(dtype)]] {
+                push(label, plain(rows, classes, *fill, set));
+            }
+        }
+        for (targets, options) in calls(operation) {
+            // A row of several segments too, where the call is more than a flag.
+            let long = options.grad_loss && options.weights.is_some() || matches!(targets, Targets::Many(_));
+            for [rows, classes] in [[13, 67], [3, 2500], [4, 60_001]].into_iter().take(2 + usize::from(long)) {
+                push(label, Ingredients { targets, options, ..plain(rows, classes, Fill::Bell, set) });
+            }
+        }
+    }
+    // Rows of three segments each that no block keeps, and too many of them to be cut into parts.
+    if let Some(&(label, set)) = formulas(operation).last() {
+        push(label, plain(145, 82_002 / element_bytes(dtype), Fill::Bell, set));
+    }
+    for &(label, set) in parameters(operation) {
+        for fill in [Fill::Bell, Fill::Wide] {
+            push(label, plain(7, 333, fill, set));
+        }
+    }
+    all
+}
+
+/// Sizes around what a kernel does: nothing, one, a prime, a vector, a warp, a variant's limit, a segment, a vocabulary.
+fn shapes(dtype: Dtype) -> Vec<[usize; 2]> {
+    let mut shapes =
+        vec![[0, 8], [1, 1], [3, 1], [5, 2], [4, 3], [1, 7], [2, 8], [7, 13], [33, 31], [9, 32], [9, 33], [64, 257]];
+    shapes.extend([[1025, 10], [300, 64], [2, 997], [2, 30_522], [2, 50_257], [2, 50_256], [1, 131_073]]);
+    // Chunks of 2 KiB at which another variant begins: a warp's registers; two blocks' rows in shared memory, by card.
+    for chunks in [1, 21, 39, 55] {
+        let classes = chunks * 2048 / element_bytes(dtype);
+        shapes.extend([[3, classes - 1], [3, classes], [3, classes + 1]]);
+    }
+    for segment in [8 << 10, 16 << 10] {
+        shapes.extend([[2, segment - 1], [2, segment], [2, segment + 1]]);
+    }
+    shapes.sort_unstable();
+    shapes.dedup();
+    shapes
+}
+
+/// The fills with NaN or infinity whose outputs the operation defines.
+fn specials(operation: &str) -> &'static [Fill] {
+    match operation {
+        DENSE => &[Fill::NanRow],
+        _ => &Fill::SPECIAL,
+    }
+}
+
+/// Kinds of calls: targets, weights, reductions, upstream gradients.
+fn calls(operation: &str) -> Vec<(Targets, Options)> {
+    let none = Options::default();
+    let mut calls = vec![
+        (Targets::OneU32, none),
+        (Targets::One, Options { ignored: true, ..none }),
+        (Targets::One, Options { ignore_class: Some(3), ignored: true, ..none }),
+        (Targets::One, Options { no_grad: true, ..none }),
+        (Targets::One, Options { grad_loss: true, ..none }),
+        (Targets::One, Options { weights: Some(Weights::Random), ignored: true, grad_loss: true, ..none }),
+    ];
+    for reduction in ["mean", "sum"] {
+        let reduced = Options { reduction: Some(reduction), ..none };
+        calls.extend([
+            (Targets::One, reduced),
+            (Targets::One, Options { ignored: true, grad_loss: true, ..reduced }),
+            (Targets::OneU32, Options { weights: Some(Weights::Random), grad_loss: true, ..reduced }),
+            (Targets::One, Options { weights: Some(Weights::Random), ignored: true, no_grad: true, ..reduced }),
+            (Targets::One, Options { weights: Some(Weights::Zero), ..reduced }),
+        ]);
+    }
+    if operation == DENSE {
+        calls.extend([
+            (Targets::Many(1), none),
+            (Targets::Many(3), none),
+            (Targets::Many(40), none),
+            (Targets::Many(5), Options { ignored: true, ..none }),
+            (
+                Targets::Many(3),
+                Options {
+                    reduction: Some("mean"),
+                    weights: Some(Weights::Random),
+                    ignored: true,
+                    grad_loss: true,
+                    ..none
+                },
+            ),
+        ]);
+    }
+    calls
+}
+
+impl Ingredients {
+    /// The part of the name that says what the case is made of.
+    fn words(&self) -> String {
+        let Options { reduction, weights, ignored, ignore_class, grad_loss, no_grad } = self.options;
+        let mut words = format!(" [{}, {}] {}", self.rows, self.classes, self.fill.name());
+        let mut add = |word: &str| write!(words, " {word}").expect("a string takes all that is written");
+        match self.targets {
+            Targets::One => {}
+            Targets::OneU32 => add("u32"),
+            Targets::Many(count) => add(&format!("K={count}")),
+        }
+        if let Some(reduction) = reduction {
+            add(reduction);
+        }
+        match weights {
+            Some(Weights::Random) => add("weights"),
+            Some(Weights::Zero) => add("weights=0"),
+            None => {}
+        }
+        if let Some(class) = ignore_class {
+            add(&format!("ignore_index={class}"));
+        } else if ignored {
+            add("ignored");
+        }
+        if grad_loss {
+            add("grad_loss");
+        }
+        if no_grad {
+            add("need_grad=false");
+        }
+        words
+    }
+
+    pub(super) fn build(&self, name: &str, dtype: Dtype, seed: u64) -> (Parameters, Tensors) {
+        let mut random = Random::new(name, seed);
+        let targets = self.targets(&mut random);
+        let mut tensors = Tensors::new();
+        let mut put = |name: &str, tensor| tensors.insert(name.to_owned(), tensor);
+        put("logits", self.fill.logits(dtype, [self.rows, self.classes], &targets, &mut random));
+        match self.targets {
+            Targets::One => put("targets", Tensor::from_i64([self.rows], &targets)),
+            Targets::OneU32 => {
+                let targets: Vec<u32> = targets.iter().map(|&target| target as u32).collect();
+                put("targets", Tensor::from_u32([self.rows], &targets))
+            }
+            Targets::Many(count) => {
+                let values: Vec<f64> = targets.iter().map(|_| random.bell()).collect();
+                put("values", Tensor::from_f64(Dtype::F32, [self.rows, count], &values));
+                put("targets", Tensor::from_i64([self.rows, count], &targets))
+            }
+        };
+        if let Some(weights) = self.options.weights {
+            let values: Vec<f64> = (0..self.rows).map(|_| weights.draw(&mut random)).collect();
+            put("row_weights", Tensor::from_f64(Dtype::F32, [self.rows], &values));
+        }
+        if self.options.grad_loss {
+            let shape = if self.options.reduction.is_some() { vec![] } else { vec![self.rows] };
+            let values: Vec<f64> = (0..shape.iter().product()).map(|_| random.bell()).collect();
+            put("grad_loss", Tensor::from_f64(Dtype::F32, shape, &values));
+        }
+        (self.parameters(), tensors)
+    }
+
+    fn parameters(&self) -> Parameters {
+        let mut parameters: Parameters =
+            self.set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        if let Some(reduction) = self.options.reduction {
+            parameters.insert("reduction".to_owned(), reduction.to_owned());
+        }
+        if let Some(class) = self.options.ignore_class {
+            parameters.insert("ignore_index".to_owned(), class.to_string());
+        }
+        if self.options.no_grad {
+            parameters.insert("need_grad".to_owned(), "false".to_owned());
+        }
+        parameters
+    }
+
+    fn targets(&self, random: &mut Random) -> Vec<i64> {
+        let ignore_index = self.options.ignore_class.unwrap_or(IGNORE_INDEX);
+        let count = if let Targets::Many(count) = self.targets { count } else { 1 };
+        let mut targets = Vec::with_capacity(self.rows * count);
+        for row in 0..self.rows {
+            let ignored = self.options.ignored && random.below(3) == 0;
+            for k in 0..count {
+                let drawn = random.below(self.classes as u64) as i64;
+                targets.push(match (row, k) {
+                    _ if ignored => ignore_index,
+                    (_, k) if self.options.ignored && k % 3 == 2 => ignore_index, // one of several
+                    (_, k) if k % 4 == 1 => targets[row * count],                 // the row's first again
+                    (0, 0) => 0,
+                    (1, 0) => self.classes as i64 - 1,
+                    _ => drawn,
+                });
+            }
+        }
+        targets
+    }
+}
+
+impl Weights {
+    fn draw(self, random: &mut Random) -> f64 {
+        match self {
+            Self::Random if random.below(4) == 0 => 0.0,
+            Self::Random => 2.0 * random.unit(),
+            Self::Zero => 0.0,
+        }
+    }
+}
