@@ -5,4 +5,5 @@ pub mod inspect;
 mod isa;
 mod memory;
 mod program;
+mod numerics;
 mod ptx;

@@ -1,7 +1,28 @@
 //! The instruction set, by the chapters of the PTX ISA. What a lane can do alone is a row of a table, written with
 //! [`lanes!`]; what needs memory or the warp is a form of `forms`, run by a function named after its opcode.
+//!
+//! A row's name is the opcode as PTX writes it, and its sources and results are the operands in order. Where operands
+//! are not plain registers, the name and the order are these:
+//!
+//! | PTX | row |
+//! | --- | --- |
+//! | `add.cc` `sub.cc` `mad.lo.cc` `mad.hi.cc` d, a, b(, c) | results d and the carry, a predicate |
+//! | `addc` `subc` `madc.lo` `madc.hi` (`.cc`) | the carry is the last source, and with `.cc` the second result |
+//! | `setp` p, a, b | as written: `setp.lt.s32`, one result |
+//! | `setp.lt.and.s32` p(\|q), a, b, c | sources a, b, c; results p, q. `setp.lt.s32` p\|q is this with c = true |
+//! | `lop3.b32` d, a, b, c, immLut | immLut is the fourth source |
+//! | `lop3.or.b32` d\|p, a, b, c, immLut, q | two rows: `lop3.b32`, then `lop3.or.pred` p, d, q (or `lop3.and.pred`) |
+//! | `mov.b32` d, {a, b} | `mov.b32.pack2`; likewise `mov.b64.pack2`, `mov.b64.pack4`, `mov.b16.pack2`, `mov.b32.pack4` |
+//! | `mov.b32` {a, b}, s | `mov.b32.unpack2`, likewise `mov.b64.unpack2`, `mov.b16.unpack2` |
+//! | `mov.b64` {a, b, c, d}, s | `mov.b64.unpack4.low` gives a, b, then `mov.b64.unpack4.high` gives c, d (`mov.b32` likewise) |
+//!
+//! The carry lives in a predicate that the decoder keeps for the purpose (`CC.CF`); after `sub.cc` it holds the borrow.
+//! A sink (`_`) among two results is [`NONE`](crate::program::NONE).
+
+use std::collections::HashMap;
 
 use crate::inspect::Class;
+use crate::numerics::{BF16, BF16x2, F16, F16x2, Float};
 use crate::program::{LaneFn, Op, Slot};
 
 /// An instruction form that a lane does alone.
@@ -40,46 +61,50 @@ pub(crate) fn level() -> usize {
     })
 }
 
-/// A value as a register holds it.
-pub(crate) trait Lane: Copy + Default {
-    /// Bytes of the register: 1 for a predicate, 2, 4, 8.
-    const BYTES: u8;
-    /// # Safety
-    /// As for [`LaneFn`].
-    unsafe fn load(regs: *const u32, slot: Slot) -> [Self; 32];
+/// What 32 lanes of a register are made of: one slot of `u32`, or two of `u64`.
+pub(crate) trait Raw: Copy + Default {
+    /// Puts `values` where `mask` has the lane's bit.
+    ///
     /// # Safety
     /// As for [`LaneFn`].
     unsafe fn store(regs: *mut u32, slot: Slot, values: [Self; 32], mask: u32);
 }
 
-macro_rules! lane_type {
-    ($($t:ty, $bytes:literal, $raw:ty, |$r:ident| $from:expr, |$v:ident| $to:expr;)*) => {$(
-        impl Lane for $t {
-            const BYTES: u8 = $bytes;
-            #[inline(always)]
-            unsafe fn load(regs: *const u32, slot: Slot) -> [Self; 32] {
-                // SAFETY: the window covers the slot and its lanes are aligned (LaneFn).
-                let raw = unsafe { &*regs.add(usize::from(slot) * 32).cast::<[$raw; 32]>() };
-                let mut values = [<$t>::default(); 32];
-                for i in 0..32 {
-                    let $r = raw[i];
-                    values[i] = $from;
-                }
-                values
+/// Bit i of a byte, spread over lane i: a mask becomes vectors by four look-ups.
+static SPREAD: [[u32; 8]; 256] = {
+    let mut spread = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut i = 0;
+        while i < 8 {
+            if byte & (1 << i) != 0 {
+                spread[byte][i] = u32::MAX;
             }
+            i += 1;
+        }
+        byte += 1;
+    }
+    spread
+};
+
+macro_rules! raw {
+    ($($t:ty, |$lane:ident| $widen:expr;)*) => {$(
+        impl Raw for $t {
             #[inline(always)]
             unsafe fn store(regs: *mut u32, slot: Slot, values: [Self; 32], mask: u32) {
-                // SAFETY: as for load.
-                let to = unsafe { &mut *regs.add(usize::from(slot) * 32).cast::<[$raw; 32]>() };
+                // SAFETY: the window covers the slot and its lanes are aligned (LaneFn).
+                let to = unsafe { &mut *regs.add(usize::from(slot) * 32).cast::<[$t; 32]>() };
                 if mask == u32::MAX {
-                    for i in 0..32 {
-                        let $v = values[i];
-                        to[i] = $to;
-                    }
+                    *to = values;
                 } else {
-                    for i in 0..32 {
-                        let $v = values[i];
-                        to[i] = if mask & (1 << i) == 0 { to[i] } else { $to };
+                    for (eight, byte) in mask.to_le_bytes().into_iter().enumerate() {
+                        let spread = &SPREAD[usize::from(byte)];
+                        for i in 0..8 {
+                            let $lane = spread[i];
+                            let keep: $t = $widen;
+                            let i = eight * 8 + i;
+                            to[i] = (values[i] & keep) | (to[i] & !keep);
+                        }
                     }
                 }
             }
@@ -87,9 +112,43 @@ macro_rules! lane_type {
     )*};
 }
 
+raw! {
+    u32, |lane| lane;
+    u64, |lane| i64::from(lane as i32) as u64;
+}
+
+/// A value as a register holds it.
+pub(crate) trait Lane: Copy {
+    /// Bytes of the register: 1 for a predicate, 2, 4, 8.
+    const BYTES: u8;
+    /// All lanes hold the same: a constant operand.
+    const UNIFORM: bool = false;
+    type Raw: Raw;
+    fn from_raw(raw: Self::Raw) -> Self;
+    fn raw(self) -> Self::Raw;
+}
+
+macro_rules! lane_type {
+    ($($t:ty, $bytes:literal, $raw:ty, |$r:ident| $from:expr, |$v:ident| $to:expr;)*) => {$(
+        impl Lane for $t {
+            const BYTES: u8 = $bytes;
+            type Raw = $raw;
+            #[inline(always)]
+            fn from_raw($r: $raw) -> Self {
+                $from
+            }
+            #[inline(always)]
+            fn raw(self) -> $raw {
+                let $v = self;
+                $to
+            }
+        }
+    )*};
+}
+
 lane_type! {
     u8, 2, u32, |r| r as u8, |v| u32::from(v);
-    i8, 2, u32, |r| r as i8, |v| u32::from(v as u8);
+    i8, 2, u32, |r| r as i8, |v| u32::from(i16::from(v) as u16);
     u16, 2, u32, |r| r as u16, |v| u32::from(v);
     i16, 2, u32, |r| r as i16, |v| u32::from(v as u16);
     u32, 4, u32, |r| r, |v| v;
@@ -99,9 +158,60 @@ lane_type! {
     i64, 8, u64, |r| r as i64, |v| v as u64;
     f64, 8, u64, |r| f64::from_bits(r), |v| v.to_bits();
     bool, 1, u32, |r| r != 0, |v| if v { u32::MAX } else { 0 };
+    F16, 2, u32, |r| F16(r as u16), |v| u32::from(v.0);
+    BF16, 2, u32, |r| BF16(r as u16), |v| u32::from(v.0);
+    F16x2, 4, u32, |r| F16x2(r), |v| v.0;
+    BF16x2, 4, u32, |r| BF16x2(r), |v| v.0;
 }
 
-/// What a row gives: one value, or two (`setp.x p|q`, packed halves of a 64-bit move).
+/// Lane i of a source.
+#[inline(always)]
+fn lane_of<T: Lane>(source: &[T::Raw; 32], i: usize) -> T {
+    T::from_raw(source[if T::UNIFORM { 0 } else { i }])
+}
+
+/// An operand that PTX wants constant, as lop3's table: read once for all lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct Immediate(pub(crate) u32);
+
+impl Lane for Immediate {
+    const BYTES: u8 = 4;
+    const UNIFORM: bool = true;
+    type Raw = u32;
+    #[inline(always)]
+    fn from_raw(raw: u32) -> Self {
+        Immediate(raw)
+    }
+    #[inline(always)]
+    fn raw(self) -> u32 {
+        self.0
+    }
+}
+
+/// A source whose subnormals are read as zeros: `.ftz`.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub(crate) struct Flushed<T>(pub(crate) T);
+
+macro_rules! flushed {
+    ($($t:ty)*) => {$(
+        impl Lane for Flushed<$t> {
+            const BYTES: u8 = <$t as Lane>::BYTES;
+            type Raw = u32;
+            #[inline(always)]
+            fn from_raw(raw: u32) -> Self {
+                Flushed(<$t as Lane>::from_raw(raw).flushed())
+            }
+            #[inline(always)]
+            fn raw(self) -> u32 {
+                self.0.raw()
+            }
+        }
+    )*};
+}
+
+flushed! { f32 F16 }
+
+/// What a row gives: one value, or two (`add.cc` and its carry, `setp.x.and p|q`, the halves of an unpacked register).
 pub(crate) trait Results: Copy {
     const BYTES: &'static [u8];
     type Columns;
@@ -114,66 +224,79 @@ pub(crate) trait Results: Copy {
 
 impl<T: Lane> Results for T {
     const BYTES: &'static [u8] = &[T::BYTES];
-    type Columns = [T; 32];
+    type Columns = [T::Raw; 32];
     #[inline(always)]
-    fn columns() -> [T; 32] {
-        [T::default(); 32]
+    fn columns() -> Self::Columns {
+        [T::Raw::default(); 32]
     }
     #[inline(always)]
-    fn put(columns: &mut [T; 32], lane: usize, value: T) {
-        columns[lane] = value;
+    fn put(columns: &mut Self::Columns, lane: usize, value: T) {
+        columns[lane] = value.raw();
     }
     #[inline(always)]
-    unsafe fn store(regs: *mut u32, op: &Op, columns: [T; 32], mask: u32) {
+    unsafe fn store(regs: *mut u32, op: &Op, columns: Self::Columns, mask: u32) {
         // SAFETY: the caller's.
-        unsafe { T::store(regs, op.d[0], columns, mask) }
+        unsafe { T::Raw::store(regs, op.d[0], columns, mask) }
     }
 }
 
 impl<T: Lane, U: Lane> Results for (T, U) {
     const BYTES: &'static [u8] = &[T::BYTES, U::BYTES];
-    type Columns = ([T; 32], [U; 32]);
+    type Columns = ([T::Raw; 32], [U::Raw; 32]);
     #[inline(always)]
     fn columns() -> Self::Columns {
-        ([T::default(); 32], [U::default(); 32])
+        ([T::Raw::default(); 32], [U::Raw::default(); 32])
     }
     #[inline(always)]
     fn put(columns: &mut Self::Columns, lane: usize, value: Self) {
-        columns.0[lane] = value.0;
-        columns.1[lane] = value.1;
+        columns.0[lane] = value.0.raw();
+        columns.1[lane] = value.1.raw();
     }
     #[inline(always)]
     unsafe fn store(regs: *mut u32, op: &Op, columns: Self::Columns, mask: u32) {
         // A result that the program does not keep (`_`) has no slot.
         if op.d[0] != crate::program::NONE {
             // SAFETY: the caller's.
-            unsafe { T::store(regs, op.d[0], columns.0, mask) }
+            unsafe { T::Raw::store(regs, op.d[0], columns.0, mask) }
         }
         if op.d[1] != crate::program::NONE {
             // SAFETY: the caller's.
-            unsafe { U::store(regs, op.d[1], columns.1, mask) }
+            unsafe { U::Raw::store(regs, op.d[1], columns.1, mask) }
         }
     }
 }
 
-/// A table of rows. Each is compiled three times, for the processor features that [`level`] finds at run time.
+/// A table of rows: names (strings and numbers, put together), sources, result, and what one lane computes. Each
+/// row is compiled three times, for the processor features that [`level`] finds at run time; in a table marked `rare`
+/// once, to be used at every level, because few kernels have it and the tables are long.
 macro_rules! lanes {
-    ($table:ident, $class:expr; $( $($name:literal)|+ ( $($arg:ident : $ty:ty),* ) -> $ret:ty $body:block )*) => {
+    ($table:ident, $class:expr; $($rows:tt)*) => {
+        $crate::isa::lanes! { @table every_level, $table, $class; $($rows)* }
+    };
+    ($table:ident, $class:expr, rare; $($rows:tt)*) => {
+        $crate::isa::lanes! { @table one_level, $table, $class; $($rows)* }
+    };
+    (@table $levels:ident, $table:ident, $class:expr;
+        $( $( $($name:literal)+ )|+ ( $($arg:ident : $ty:ty),* ) -> $ret:ty $body:block )*) => {
         pub(crate) static $table: &[$crate::isa::Row] = &[$({
             #[inline(always)]
             fn lane($($arg: $ty),*) -> $ret $body
             #[inline(always)]
             unsafe fn all(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
-                // SAFETY: the caller's, passed through.
+                // SAFETY: the window covers the op's slots and their lanes are aligned (LaneFn). No reference to a
+                // source is used once a result is stored, so a result may lie on a source.
                 unsafe {
                     let mut _source = 0;
                     $(
-                        let $arg = <$ty as $crate::isa::Lane>::load(regs, op.s[_source]);
+                        let $arg = &*regs
+                            .add(usize::from(op.s[_source]) * 32)
+                            .cast::<[<$ty as $crate::isa::Lane>::Raw; 32]>();
                         _source += 1;
                     )*
                     let mut columns = <$ret as $crate::isa::Results>::columns();
                     for i in 0..32 {
-                        <$ret as $crate::isa::Results>::put(&mut columns, i, lane($($arg[i]),*));
+                        let result = lane($($crate::isa::lane_of::<$ty>($arg, i)),*);
+                        <$ret as $crate::isa::Results>::put(&mut columns, i, result);
                     }
                     <$ret as $crate::isa::Results>::store(regs, op, columns, mask);
                 }
@@ -182,32 +305,67 @@ macro_rules! lanes {
                 // SAFETY: the caller's, passed through.
                 unsafe { all(regs, op, mask) }
             }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-            unsafe fn avx2(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
-                // SAFETY: the caller's, passed through.
-                unsafe { all(regs, op, mask) }
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-            unsafe fn avx512(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
-                // SAFETY: the caller's, passed through.
-                unsafe { all(regs, op, mask) }
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            use baseline as avx2;
-            #[cfg(not(target_arch = "x86_64"))]
-            use baseline as avx512;
             $crate::isa::Row {
-                names: &[$($name),+],
+                names: &[$(concat!($($name),+)),+],
                 class: $class,
                 results: <$ret as $crate::isa::Results>::BYTES,
                 sources: &[$(<$ty as $crate::isa::Lane>::BYTES),*],
-                lanes: [baseline, avx2, avx512],
+                lanes: $crate::isa::lanes!(@$levels baseline, all),
             }
         }),*];
     };
+    (@one_level $baseline:ident, $all:ident) => { [$baseline; 3] };
+    (@every_level $baseline:ident, $all:ident) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+        unsafe fn avx2(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
+            // SAFETY: the caller's, passed through.
+            unsafe { $all(regs, op, mask) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+        unsafe fn avx512(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
+            // SAFETY: the caller's, passed through.
+            unsafe { $all(regs, op, mask) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        use $baseline as avx2;
+        #[cfg(not(target_arch = "x86_64"))]
+        use $baseline as avx512;
+        [$baseline, avx2, avx512]
+    }};
 }
 pub(crate) use lanes;
 
+pub(crate) mod compare;
+pub(crate) mod convert;
+pub(crate) mod float;
+pub(crate) mod half;
 pub(crate) mod integer;
+pub(crate) mod logic;
+pub(crate) mod moves;
+
+
+/// Every table of rows.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    let chapters: [&[&'static [Row]]; 9] = [
+        integer::TABLES,
+        logic::TABLES,
+        float::TABLES,
+        half::TABLES,
+        compare::TABLES,
+        convert::FROM_INTEGER,
+        convert::FROM_FLOAT,
+        convert::FLOAT,
+        moves::TABLES,
+    ];
+    chapters.into_iter().flatten().flat_map(|table| table.iter())
+}
+
+/// The row that PTX calls `name`: an opcode with its modifiers as written, or one of the spellings above for a form
+/// whose operands tell it from another.
+pub(crate) fn row(name: &str) -> Option<&'static Row> {
+    static ROWS: std::sync::OnceLock<HashMap<&'static str, &'static Row>> = std::sync::OnceLock::new();
+    let by_name = ROWS.get_or_init(|| rows().flat_map(|row| row.names.iter().map(move |name| (*name, row))).collect());
+    by_name.get(name).copied()
+}

@@ -1,0 +1,165 @@
+//! `cvt` between formats of floating point.
+
+use crate::inspect::Class;
+use crate::isa::Row;
+use crate::numerics::{self, BF16, BF16x2, F16, F16x2, Float, Packed, Rounding, round_f32, soft};
+
+pub(in crate::isa) const TABLES: &[&[Row]] =
+    &[WIDEN, F32_F32, F64_F64, F32_F64, TO_HALF, HALF_DIRECTED, PAIRS, BETWEEN_HALVES, INTEGRAL_HALVES, TF32];
+
+lanes! { WIDEN, Class::Convert;
+    "cvt.f32.f16" | "cvt.ftz.f32.f16" (a: F16) -> f32 { a.wide().canonical() } // no f16 is subnormal in f32
+    "cvt.sat.f32.f16" | "cvt.ftz.sat.f32.f16" (a: F16) -> f32 { a.wide().saturated() }
+    "cvt.f32.bf16" (a: BF16) -> f32 { a.wide().canonical() }
+    "cvt.ftz.f32.bf16" (a: BF16) -> f32 { a.wide().flushed().canonical() }
+    "cvt.sat.f32.bf16" (a: BF16) -> f32 { a.wide().saturated() }
+    "cvt.ftz.sat.f32.bf16" (a: BF16) -> f32 { a.wide().flushed().saturated() }
+    "cvt.f64.f32" (a: f32) -> f64 { f64::from(a).canonical() }
+    "cvt.ftz.f64.f32" (a: f32) -> f64 { f64::from(a.flushed()).canonical() }
+    "cvt.sat.f64.f32" (a: f32) -> f64 { f64::from(a).saturated() }
+    "cvt.ftz.sat.f64.f32" (a: f32) -> f64 { f64::from(a.flushed()).saturated() }
+    "cvt.f64.f16" (a: F16) -> f64 { f64::from(a.wide()).canonical() }
+    "cvt.sat.f64.f16" (a: F16) -> f64 { f64::from(a.wide()).saturated() }
+    "cvt.f64.bf16" (a: BF16) -> f64 { f64::from(a.wide()).canonical() }
+    "cvt.sat.f64.bf16" (a: BF16) -> f64 { f64::from(a.wide()).saturated() }
+}
+
+/// To an integer in the same format, with what `.ftz` and `.sat` make of it.
+macro_rules! integral {
+    ($table:ident, $t:ident, $name:literal; $( $rounding:literal |$a:ident| $x:expr; )*) => {
+        lanes! { $table, Class::Convert; $(
+            "cvt" $rounding $name ($a: $t) -> $t { $x.canonical() }
+            "cvt" $rounding ".sat" $name ($a: $t) -> $t { $x.saturated() }
+        )* }
+    };
+    ($table:ident, $t:ident, $name:literal, ftz; $( $rounding:literal |$a:ident| $x:expr; )*) => {
+        lanes! { $table, Class::Convert; $(
+            "cvt" $rounding $name ($a: $t) -> $t { $x.canonical() }
+            "cvt" $rounding ".sat" $name ($a: $t) -> $t { $x.saturated() }
+            "cvt" $rounding ".ftz" $name ($a: $t) -> $t {
+                let $a = $a.flushed();
+                $x.canonical()
+            }
+            "cvt" $rounding ".ftz.sat" $name ($a: $t) -> $t {
+                let $a = $a.flushed();
+                $x.saturated()
+            }
+        )* }
+    };
+}
+
+integral! { F32_F32, f32, ".f32.f32", ftz;
+    "" |a| a;
+    ".rni" |a| a.round_ties_even();
+    ".rzi" |a| a.trunc();
+    ".rmi" |a| a.floor();
+    ".rpi" |a| a.ceil();
+}
+
+integral! { F64_F64, f64, ".f64.f64";
+    "" |a| a;
+    ".rni" |a| a.round_ties_even();
+    ".rzi" |a| a.trunc();
+    ".rmi" |a| a.floor();
+    ".rpi" |a| a.ceil();
+}
+
+lanes! { F32_F64, Class::Convert;
+    "cvt.rn.f32.f64" (a: f64) -> f32 { (a as f32).canonical() }
+    "cvt.rz.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Zero) }
+    "cvt.rm.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Down) }
+    "cvt.rp.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Up) }
+    "cvt.rn.ftz.f32.f64" (a: f64) -> f32 { (a as f32).flushed().canonical() }
+    "cvt.rz.ftz.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Zero).flushed() }
+    "cvt.rm.ftz.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Down).flushed() }
+    "cvt.rp.ftz.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Up).flushed() }
+    "cvt.rn.sat.f32.f64" (a: f64) -> f32 { (a as f32).saturated() }
+    "cvt.rz.sat.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Zero).saturated() }
+    "cvt.rm.sat.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Down).saturated() }
+    "cvt.rp.sat.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Up).saturated() }
+}
+
+lanes! { TO_HALF, Class::Convert;
+    "cvt.rn.f16.f32" (a: f32) -> F16 { F16::round(a) }
+    "cvt.rn.ftz.f16.f32" (a: f32) -> F16 { F16::round(a.flushed()) }
+    "cvt.rn.sat.f16.f32" (a: f32) -> F16 { F16::round(a.saturated()) }
+    "cvt.rn.ftz.sat.f16.f32" (a: f32) -> F16 { F16::round(a.flushed().saturated()) }
+    "cvt.rn.relu.f16.f32" (a: f32) -> F16 { F16::round(a.rectified()) }
+    "cvt.rn.bf16.f32" (a: f32) -> BF16 { BF16::round(a) }
+    "cvt.rn.relu.bf16.f32" (a: f32) -> BF16 { BF16::round(a.rectified()) }
+    "cvt.rz.bf16.f32" (a: f32) -> BF16 { BF16::truncate(a) }
+    "cvt.rz.relu.bf16.f32" (a: f32) -> BF16 { BF16::truncate(a.rectified()) }
+    "cvt.rz.f16.f32" (a: f32) -> F16 { F16::truncate(a) }
+    "cvt.rz.relu.f16.f32" (a: f32) -> F16 { F16::truncate(a.rectified()) }
+    "cvt.rz.ftz.f16.f32" (a: f32) -> F16 { F16::truncate(a.flushed()) }
+    "cvt.rz.sat.f16.f32" (a: f32) -> F16 { F16::truncate(a.saturated()) }
+}
+
+/// From one format's bits to another's, by integers.
+macro_rules! soft {
+    ($a:expr, $from:ident, $to:ident, $rounding:ident) => {
+        soft::convert(soft::$from, soft::$to, u64::from($a), Rounding::$rounding)
+    };
+}
+
+lanes! { HALF_DIRECTED, Class::Convert, rare;
+    "cvt.rm.f16.f32" (a: u32) -> u16 { soft!(a, F32, F16, Down) as u16 }
+    "cvt.rp.f16.f32" (a: u32) -> u16 { soft!(a, F32, F16, Up) as u16 }
+    "cvt.rm.bf16.f32" (a: u32) -> u16 { soft!(a, F32, BF16, Down) as u16 }
+    "cvt.rp.bf16.f32" (a: u32) -> u16 { soft!(a, F32, BF16, Up) as u16 }
+    "cvt.rn.f16.f64" (a: u64) -> u16 { soft!(a, F64, F16, Nearest) as u16 }
+    "cvt.rz.f16.f64" (a: u64) -> u16 { soft!(a, F64, F16, Zero) as u16 }
+    "cvt.rm.f16.f64" (a: u64) -> u16 { soft!(a, F64, F16, Down) as u16 }
+    "cvt.rp.f16.f64" (a: u64) -> u16 { soft!(a, F64, F16, Up) as u16 }
+    "cvt.rn.bf16.f64" (a: u64) -> u16 { soft!(a, F64, BF16, Nearest) as u16 }
+    "cvt.rz.bf16.f64" (a: u64) -> u16 { soft!(a, F64, BF16, Zero) as u16 }
+    "cvt.rm.bf16.f64" (a: u64) -> u16 { soft!(a, F64, BF16, Down) as u16 }
+    "cvt.rp.bf16.f64" (a: u64) -> u16 { soft!(a, F64, BF16, Up) as u16 }
+}
+
+// a becomes the upper half, b the lower.
+lanes! { PAIRS, Class::Convert;
+    "cvt.rn.f16x2.f32" (a: f32, b: f32) -> F16x2 { F16x2::pack(F16::round(b), F16::round(a)) }
+    "cvt.rn.relu.f16x2.f32" (a: f32, b: f32) -> F16x2 {
+        F16x2::pack(F16::round(b.rectified()), F16::round(a.rectified()))
+    }
+    "cvt.rz.f16x2.f32" (a: f32, b: f32) -> F16x2 { F16x2::pack(F16::truncate(b), F16::truncate(a)) }
+    "cvt.rz.relu.f16x2.f32" (a: f32, b: f32) -> F16x2 {
+        F16x2::pack(F16::truncate(b.rectified()), F16::truncate(a.rectified()))
+    }
+    "cvt.rn.bf16x2.f32" (a: f32, b: f32) -> BF16x2 { BF16x2::pack(BF16::round(b), BF16::round(a)) }
+    "cvt.rn.relu.bf16x2.f32" (a: f32, b: f32) -> BF16x2 {
+        BF16x2::pack(BF16::round(b.rectified()), BF16::round(a.rectified()))
+    }
+    "cvt.rz.bf16x2.f32" (a: f32, b: f32) -> BF16x2 { BF16x2::pack(BF16::truncate(b), BF16::truncate(a)) }
+    "cvt.rz.relu.bf16x2.f32" (a: f32, b: f32) -> BF16x2 {
+        BF16x2::pack(BF16::truncate(b.rectified()), BF16::truncate(a.rectified()))
+    }
+}
+
+lanes! { BETWEEN_HALVES, Class::Convert, rare;
+    "cvt.rn.bf16.f16" (a: u16) -> u16 { soft!(a, F16, BF16, Nearest) as u16 }
+    "cvt.rz.bf16.f16" (a: u16) -> u16 { soft!(a, F16, BF16, Zero) as u16 }
+    "cvt.rm.bf16.f16" (a: u16) -> u16 { soft!(a, F16, BF16, Down) as u16 }
+    "cvt.rp.bf16.f16" (a: u16) -> u16 { soft!(a, F16, BF16, Up) as u16 }
+    "cvt.rn.f16.bf16" (a: u16) -> u16 { soft!(a, BF16, F16, Nearest) as u16 }
+    "cvt.rz.f16.bf16" (a: u16) -> u16 { soft!(a, BF16, F16, Zero) as u16 }
+    "cvt.rm.f16.bf16" (a: u16) -> u16 { soft!(a, BF16, F16, Down) as u16 }
+    "cvt.rp.f16.bf16" (a: u16) -> u16 { soft!(a, BF16, F16, Up) as u16 }
+}
+
+lanes! { INTEGRAL_HALVES, Class::Convert, rare;
+    "cvt.rni.f16.f16" (a: F16) -> F16 { F16::round(a.wide().round_ties_even()) }
+    "cvt.rzi.f16.f16" (a: F16) -> F16 { F16::round(a.wide().trunc()) }
+    "cvt.rmi.f16.f16" (a: F16) -> F16 { F16::round(a.wide().floor()) }
+    "cvt.rpi.f16.f16" (a: F16) -> F16 { F16::round(a.wide().ceil()) }
+    "cvt.sat.f16.f16" (a: F16) -> F16 { F16::round(a.wide().saturated()) }
+    "cvt.rni.bf16.bf16" (a: BF16) -> BF16 { BF16::round(a.wide().round_ties_even()) }
+    "cvt.rzi.bf16.bf16" (a: BF16) -> BF16 { BF16::round(a.wide().trunc()) }
+    "cvt.rmi.bf16.bf16" (a: BF16) -> BF16 { BF16::round(a.wide().floor()) }
+    "cvt.rpi.bf16.bf16" (a: BF16) -> BF16 { BF16::round(a.wide().ceil()) }
+}
+
+lanes! { TF32, Class::Convert;
+    "cvt.rna.tf32.f32" (a: f32) -> u32 { numerics::round_tf32(a) }
+}

@@ -1,0 +1,195 @@
+//! The 16-bit formats, alone and packed in pairs, and tf32.
+
+use super::{NAN, narrow_to_odd};
+
+/// IEEE binary16: its bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct F16(pub(crate) u16);
+/// bfloat16: the upper half of an f32.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BF16(pub(crate) u16);
+/// Two f16, the first in the lower half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct F16x2(pub(crate) u32);
+/// Two bf16, the first in the lower half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BF16x2(pub(crate) u32);
+
+impl F16 {
+    /// Exact.
+    #[inline(always)]
+    pub(crate) fn wide(self) -> f32 {
+        let sign = u32::from(self.0 & 0x8000) << 16;
+        let magnitude = u32::from(self.0 & 0x7fff) << 13; // exponent and fraction in their places in f32
+        // A normal number needs its exponent moved by 127 - 15; infinity and NaN to the largest, twice that.
+        let normal = magnitude + (112 << 23);
+        let special = magnitude + (224 << 23);
+        // A subnormal is its fraction times 2^-24: put under the exponent of 2^-14 and what that adds taken off.
+        let subnormal = (f32::from_bits(magnitude + (113 << 23)) - f32::from_bits(113 << 23)).to_bits();
+        let bits = if magnitude < 1 << 23 { subnormal } else { normal };
+        let bits = if magnitude >= 31 << 23 { special } else { bits };
+        f32::from_bits(bits | sign)
+    }
+
+    /// To nearest, ties to even.
+    #[inline(always)]
+    pub(crate) fn round(x: f32) -> F16 {
+        let sign = (x.to_bits() >> 16) & 0x8000;
+        let magnitude = x.to_bits() & 0x7fff_ffff;
+        let normal = (magnitude.wrapping_sub(112 << 23).wrapping_add(0xfff + ((magnitude >> 13) & 1))) >> 13;
+        // Below 2^-14: adding 1/2 leaves a multiple of 2^-24 in the fraction, rounded as the addition rounds.
+        let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0x3f00_0000);
+        let bits = if magnitude < 113 << 23 { subnormal } else { normal };
+        let bits = if magnitude >= 0x477f_f000 { 0x7c00 } else { bits }; // from 65,520 on
+        let bits = if magnitude > 0x7f80_0000 { 0x7fff } else { bits | sign };
+        F16(bits as u16)
+    }
+
+    /// Towards zero; beyond the largest number, that.
+    #[inline(always)]
+    pub(crate) fn truncate(x: f32) -> F16 {
+        let sign = (x.to_bits() >> 16) & 0x8000;
+        let magnitude = x.to_bits() & 0x7fff_ffff;
+        let normal = magnitude.wrapping_sub(112 << 23) >> 13;
+        let subnormal = (f32::from_bits(magnitude) * 16_777_216.0) as u32; // in units of 2^-24
+        let bits = if magnitude < 113 << 23 { subnormal } else { normal };
+        let bits = if magnitude >= 143 << 23 { 0x7bff } else { bits };
+        let bits = if magnitude == 0x7f80_0000 { 0x7c00 } else { bits };
+        let bits = if magnitude > 0x7f80_0000 { 0x7fff } else { bits | sign };
+        F16(bits as u16)
+    }
+
+    /// `.ftz`: a subnormal becomes zero of its sign.
+    #[inline(always)]
+    pub(crate) fn flushed(self) -> F16 {
+        F16(if self.0 & 0x7c00 == 0 { self.0 & 0x8000 } else { self.0 })
+    }
+
+    /// A function of f64, rounded once.
+    #[inline(always)]
+    pub(crate) fn function(self, f: impl Fn(f64) -> f64) -> F16 {
+        F16::round(narrow_to_odd(f(f64::from(self.wide()))))
+    }
+}
+
+impl BF16 {
+    /// Exact.
+    #[inline(always)]
+    pub(crate) fn wide(self) -> f32 {
+        f32::from_bits(u32::from(self.0) << 16)
+    }
+
+    /// To nearest, ties to even.
+    #[inline(always)]
+    pub(crate) fn round(x: f32) -> BF16 {
+        let bits = x.to_bits();
+        let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+        BF16(if x.is_nan() { 0x7fff } else { rounded as u16 })
+    }
+
+    /// Towards zero.
+    #[inline(always)]
+    pub(crate) fn truncate(x: f32) -> BF16 {
+        BF16(if x.is_nan() { 0x7fff } else { (x.to_bits() >> 16) as u16 })
+    }
+
+    /// `.ftz`: a subnormal becomes zero of its sign.
+    #[inline(always)]
+    pub(crate) fn flushed(self) -> BF16 {
+        BF16(if self.0 & 0x7f80 == 0 { self.0 & 0x8000 } else { self.0 })
+    }
+
+    /// A function of f64, rounded once.
+    #[inline(always)]
+    pub(crate) fn function(self, f: impl Fn(f64) -> f64) -> BF16 {
+        BF16::round(narrow_to_odd(f(f64::from(self.wide()))))
+    }
+}
+
+macro_rules! compare_as_numbers {
+    ($($t:ident)*) => {$(
+        impl PartialEq for $t {
+            #[inline(always)]
+            fn eq(&self, other: &$t) -> bool {
+                self.wide() == other.wide()
+            }
+        }
+        impl PartialOrd for $t {
+            #[inline(always)]
+            fn partial_cmp(&self, other: &$t) -> Option<std::cmp::Ordering> {
+                self.wide().partial_cmp(&other.wide())
+            }
+            #[inline(always)]
+            fn lt(&self, other: &$t) -> bool {
+                self.wide() < other.wide()
+            }
+            #[inline(always)]
+            fn le(&self, other: &$t) -> bool {
+                self.wide() <= other.wide()
+            }
+            #[inline(always)]
+            fn gt(&self, other: &$t) -> bool {
+                self.wide() > other.wide()
+            }
+            #[inline(always)]
+            fn ge(&self, other: &$t) -> bool {
+                self.wide() >= other.wide()
+            }
+        }
+    )*};
+}
+
+compare_as_numbers! { F16 BF16 }
+
+/// `.rna.tf32`: 10 bits of fraction, to nearest, ties away from zero, in an f32's bits.
+#[inline(always)]
+pub(crate) fn round_tf32(x: f32) -> u32 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0x1000) & !0x1fff;
+    let finite = if bits & 0x7f80_0000 == 0x7f80_0000 { bits } else { rounded };
+    if x.is_nan() { NAN.to_bits() } else { finite }
+}
+
+/// Two values in a register: the rows of a packed type do the same to both.
+pub(crate) trait Packed: Copy {
+    type Half: Copy;
+    fn pack(low: Self::Half, high: Self::Half) -> Self;
+    fn low(self) -> Self::Half;
+    fn high(self) -> Self::Half;
+
+    #[inline(always)]
+    fn map(self, f: impl Fn(Self::Half) -> Self::Half) -> Self {
+        Self::pack(f(self.low()), f(self.high()))
+    }
+    #[inline(always)]
+    fn zip(self, b: Self, f: impl Fn(Self::Half, Self::Half) -> Self::Half) -> Self {
+        Self::pack(f(self.low(), b.low()), f(self.high(), b.high()))
+    }
+    #[inline(always)]
+    fn zip3(self, b: Self, c: Self, f: impl Fn(Self::Half, Self::Half, Self::Half) -> Self::Half) -> Self {
+        Self::pack(f(self.low(), b.low(), c.low()), f(self.high(), b.high(), c.high()))
+    }
+}
+
+macro_rules! packed {
+    ($pair:ident, $half:ident) => {
+        impl Packed for $pair {
+            type Half = $half;
+            #[inline(always)]
+            fn pack(low: $half, high: $half) -> Self {
+                $pair(u32::from(low.0) | (u32::from(high.0) << 16))
+            }
+            #[inline(always)]
+            fn low(self) -> $half {
+                $half(self.0 as u16)
+            }
+            #[inline(always)]
+            fn high(self) -> $half {
+                $half((self.0 >> 16) as u16)
+            }
+        }
+    };
+}
+
+packed! { F16x2, F16 }
+packed! { BF16x2, BF16 }
