@@ -49,7 +49,7 @@ fn compile(root: PathBuf, out: &Path, sources: &[PathBuf]) -> Result<(), Vec<Err
     let compiler = Compiler {
         nvcc: nvcc::find(workspace).map_err(one)?,
         host: cc::Build::new().cpp(true).try_get_compiler().ok().map(|host| host.path().into()),
-        cache: cache(out),
+        cache: nvcc::cache_folder(out),
         warnings_are_errors: env::var("OBLATE_CUDA_WARNINGS").is_ok_and(|value| value == "deny"),
         defines: Vec::new(),
         progress: |_| (),
@@ -79,12 +79,6 @@ fn without_nvcc(out: &Path, sources: &[PathBuf]) -> Result<(), Vec<Error>> {
 /// Where a source's image lies for `fatbin!`: `OUT_DIR/fatbin/spherical/dense` for `cuda/spherical/dense.cu`.
 fn image_path(out: &Path, source: &Path) -> PathBuf {
     out.join("fatbin").join(source.strip_prefix("cuda").unwrap_or(source).with_extension(""))
-}
-
-/// The folder that outlives profiles and features: beside them in cargo's target folder, which cargo marks by a tag.
-fn cache(out: &Path) -> PathBuf {
-    let target = out.ancestors().filter(|folder| folder.join("CACHEDIR.TAG").is_file()).last();
-    target.unwrap_or(out).join("oblate-kernels")
 }
 
 /// The table of resources and the release of nvcc, as a Rust expression.

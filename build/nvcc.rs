@@ -403,6 +403,13 @@ fn parallel<J: Sync, R: Send>(jobs: &[J], workers: usize, work: impl Fn(&J) -> R
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// The cache that outlives profiles and features: in cargo's target folder, the outermost around `inside` that cargo marks
+/// by a tag.
+pub fn cache_folder(inside: &Path) -> PathBuf {
+    let target = inside.ancestors().filter(|folder| folder.join("CACHEDIR.TAG").is_file()).last();
+    target.unwrap_or(inside).join("oblate-kernels")
+}
+
 /// The .cu files of the families below `root/cuda`, relative to the root, in order: what `fatbin!` can name.
 ///
 /// # Errors

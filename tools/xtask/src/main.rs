@@ -1,2 +1,88 @@
-//! The development commands.
-fn main() {}
+//! The development commands of oblate: `cargo xtask COMMAND`. Nothing here depends on the library, so that every command
+//! runs where the library does not build yet.
+
+mod bindings;
+mod check;
+mod kernels;
+#[path = "../../../build/nvcc.rs"]
+mod nvcc;
+mod process;
+mod test;
+mod toolkit;
+
+use clap::{Parser, Subcommand};
+use process::Failure;
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The development commands of oblate.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes .toolkit/ from PyPI: nvcc 13.0 with its headers, libclang and clang-format (300 MB)
+    Toolkit,
+    /// Checks formatting, lints, bindings and documentation
+    Check,
+    /// Runs every test and says how many passed
+    Test {
+        /// Runs the slow tests too, which are ignored by default
+        #[arg(long)]
+        all: bool,
+        /// Runs the tests whose names contain one of these
+        filters: Vec<String>,
+    },
+    /// Checks every kernel against its reference on this machine's device: `cargo oblate validate`
+    Validate {
+        /// What `oblate validate` is given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Writes src/bindings.rs from the headers that host and device share
+    Bindgen,
+    /// Compiles the kernels for every default architecture, prints what ptxas reports and fails on a spill
+    Kernels {
+        /// Compiles for these instead, as OBLATE_CUDA_ARCHS lists them
+        #[arg(long, value_name = "LIST")]
+        architectures: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let done = match Arguments::parse().command {
+        Command::Toolkit => toolkit::make(&root).map(|()| ExitCode::SUCCESS),
+        Command::Check => check::all(&root).map(|()| ExitCode::SUCCESS),
+        Command::Test { all, filters } => test::run(&root, all, &filters),
+        Command::Validate { arguments } => validate(&root, &arguments),
+        Command::Bindgen => bindings::write(&root).map(|()| ExitCode::SUCCESS),
+        Command::Kernels { architectures } => {
+            kernels::compile(&root, architectures.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|Failure(message)| {
+        eprintln!("xtask: {message}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The workspace. Cargo names the package that it runs; the folder that this was compiled in may have moved since.
+fn root() -> PathBuf {
+    let package = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    package.ancestors().nth(2).unwrap_or(&package).to_path_buf()
+}
+
+/// Builds the command line and hands over to it; its exit code is ours.
+fn validate(root: &std::path::Path, arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    toolkit::nvcc(root)?;
+    let mut oblate = process::cargo(root);
+    oblate.args(["run", "--release", "--package", "oblate-cli", "--bin", "oblate", "--", "validate"]).args(arguments);
+    process::exit_code(&mut oblate)
+}
