@@ -343,7 +343,9 @@ impl Compiler {
     /// that no folder of this machine enters the binary.
     fn relative_paths(&self, ptx: &str) -> String {
         let toolkit = self.nvcc.path.parent().map_or_else(String::new, |bin| format!("\"{}/..//", bin.display()));
-        let root = format!("\"{}/", self.root.display());
+        // nvcc asks where it runs, and is told without links.
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let root = format!("\"{}/", root.display());
         let mut text = String::with_capacity(ptx.len());
         for line in ptx.split_inclusive('\n') {
             if line.trim_start().starts_with(".file") {

@@ -8,10 +8,15 @@ use std::{env, fs};
 const BINDINGS: &str = "src/bindings.rs";
 
 const HEAD: &str = r#"//! The structs and constants of `cuda/*/*.h`, which host and device share. Written by `cargo xtask bindgen`, never edited.
+
 #![allow(
+    dead_code,
     missing_docs,
+    unreachable_pub,
+    rustdoc::broken_intra_doc_links,
     clippy::pedantic,
-    reason = "a header says what its macros are beside them, where the writer of this file does not look"
+    clippy::allow_attributes_without_reason,
+    reason = "what the headers say, as bindgen writes it; some constants are for the device alone"
 )]
 "#;
 
@@ -46,7 +51,7 @@ fn text(root: &Path) -> Result<String, Failure> {
     let shim = format!("-isystem{}", root.join("tools/xtask/include").display());
     let generated = bindgen::Builder::default()
         .headers(headers.iter().map(|path| path.display().to_string()))
-        .clang_args(["-xc", "-std=c2x", "-fparse-all-comments", "-nostdinc", &shim])
+        .clang_args(["-xc", "-std=c2x", "-fparse-all-comments", "-nostdinc", &shim, "-Wno-pragma-once-outside-header"])
         .allowlist_file(format!("{}/.*", regex_escaped(&root.join("cuda"))))
         .use_core()
         .layout_tests(true)
@@ -56,7 +61,15 @@ fn text(root: &Path) -> Result<String, Failure> {
         .disable_header_comment()
         .rustfmt_configuration_file(Some(root.join("rustfmt.toml")))
         .generate()?;
-    Ok(format!("{HEAD}\n{generated}"))
+    Ok(generated.to_string().lines().fold(format!("{HEAD}\n"), |text, line| text + &doc_comment(line) + "\n"))
+}
+
+/// A line of generated code; a `#[doc = " text"]` as the comment that it stands for.
+fn doc_comment(line: &str) -> String {
+    let Some((indent, literal)) = line.split_once("#[doc = \"") else { return line.into() };
+    let Some(text) = literal.strip_suffix("\"]") else { return line.into() };
+    let text = text.replace("\\\"", "\"").replace("\\\\", "\\");
+    text.split("\\n").map(|part| format!("{indent}///{part}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The headers in the folders of cuda/, in order.

@@ -17,6 +17,7 @@ pub(crate) fn compile(root: &Path, architectures: Option<&str>) -> Result<(), Fa
         root: root.into(),
         cache: nvcc::cache_folder(&env::current_exe()?),
         warnings_are_errors: true,
+        defines: Vec::new(),
         progress: |line| eprintln!("xtask: {line}"),
     };
     let (clock, sources) = (Instant::now(), nvcc::sources(root)?);

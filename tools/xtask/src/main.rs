@@ -58,7 +58,10 @@ enum Command {
 fn main() -> ExitCode {
     let root = root();
     let done = match Arguments::parse().command {
-        Command::Toolkit => toolkit::make(&root).map(|()| ExitCode::SUCCESS),
+        Command::Toolkit => toolkit::make(&root).map(|()| {
+            eprintln!("xtask: .toolkit/ is whole and up to date");
+            ExitCode::SUCCESS
+        }),
         Command::Check => check::all(&root).map(|()| ExitCode::SUCCESS),
         Command::Test { all, filters } => test::run(&root, all, &filters),
         Command::Validate { arguments } => validate(&root, &arguments),

@@ -17,7 +17,6 @@ pub(crate) fn make(root: &Path) -> Result<(), Failure> {
     let wanted = fs::read_to_string(&requirements).map_err(|error| file("read", &requirements, &error))?;
     let current = || fs::read_to_string(toolkit.join(STAMP)).is_ok_and(|have| have == wanted);
     if current() {
-        eprintln!("xtask: .toolkit/ is up to date");
         return Ok(());
     }
     // One process makes it; another that wanted it too finds it made.
@@ -38,7 +37,6 @@ pub(crate) fn make(root: &Path) -> Result<(), Failure> {
     }
     fs::rename(&made, &toolkit).map_err(|error| file("rename", &made, &error))?;
     remove(&old)?;
-    eprintln!("xtask: .toolkit/ is made");
     Ok(())
 }
 
@@ -63,7 +61,12 @@ fn install(requirements: &Path, folder: &Path) -> Result<(), Failure> {
         "--only-binary",
         ":all:",
     ]);
-    pip.arg("--require-hashes").env("PIP_ROOT_USER_ACTION", "ignore").arg("--target").arg(folder).arg("--requirement").arg(requirements);
+    pip.arg("--require-hashes")
+        .env("PIP_ROOT_USER_ACTION", "ignore")
+        .arg("--target")
+        .arg(folder)
+        .arg("--requirement")
+        .arg(requirements);
     let status = pip.status().map_err(|error| Failure(format!("{python} -m pip does not run: {error}")))?;
     if status.success() {
         return Ok(());
@@ -99,7 +102,9 @@ fn python() -> Result<&'static str, Failure> {
 /// An nvcc, from the toolkit if there is no other: made when missing, made again when its wheels are not those named now.
 pub(crate) fn nvcc(root: &Path) -> Result<Nvcc, Failure> {
     match nvcc::find(Some(root)) {
-        Ok(nvcc) if !nvcc.path.starts_with(root.join(".toolkit")) => return Ok(nvcc),
+        Ok(nvcc) if !root.canonicalize().is_ok_and(|root| nvcc.path.starts_with(root.join(".toolkit"))) => {
+            return Ok(nvcc);
+        }
         Ok(_) | Err(Error::NotFound { workspace: Some(_), .. }) => {}
         Err(error) => return Err(error.into()),
     }

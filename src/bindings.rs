@@ -1,0 +1,288 @@
+//! The structs and constants of `cuda/*/*.h`, which host and device share. Written by `cargo xtask bindgen`, never edited.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    rustdoc::broken_intra_doc_links,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    reason = "what the headers say, as bindgen writes it; some constants are for the device alone"
+)]
+
+pub const STATUS_CLEAR: u32 = 4294967295;
+pub const STATUS_TARGET_OUT_OF_RANGE: u32 = 1;
+pub const CHUNK_BYTES: u32 = 2048;
+pub const SLOT_BYTES: u32 = 2080;
+pub const SEGMENT_CHUNKS: u32 = 16;
+pub const WARP_ROWS: u32 = 8;
+pub const MAX_WARPS: u32 = 16;
+pub const STREAM_STAGES: u32 = 2;
+pub const REDUCTION_THREADS: u32 = 1024;
+pub const LOSS_SQUARED_ERROR: u32 = 0;
+pub const LOSS_LOG_SPHERICAL_SOFTMAX: u32 = 1;
+pub const LOSS_LOG_TAYLOR_SOFTMAX: u32 = 2;
+pub const LOSS_Z: u32 = 3;
+pub const INDEX_I64: u32 = 0;
+pub const INDEX_U32: u32 = 1;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct Status {
+    /// STATUS_CLEAR or what was found
+    pub code: u32,
+    /// the caller's number for the offending tensor, as given in the params (`targets_tensor`)
+    pub tensor: u32,
+    /// the least offending flat index in that tensor
+    pub index: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of Status"][::core::mem::size_of::<Status>() - 16usize];
+    ["Alignment of Status"][::core::mem::align_of::<Status>() - 8usize];
+    ["Offset of field: Status::code"][::core::mem::offset_of!(Status, code) - 0usize];
+    ["Offset of field: Status::tensor"][::core::mem::offset_of!(Status, tensor) - 4usize];
+    ["Offset of field: Status::index"][::core::mem::offset_of!(Status, index) - 8usize];
+};
+/// spherical.dense: loss and grad_logits of a spherical loss on given logits.
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct DenseParams {
+    /// f [rows, classes]
+    pub logits: *const ::core::ffi::c_void,
+    /// i64 or u32 [rows, targets_per_row]
+    pub targets: *const ::core::ffi::c_void,
+    /// f32 [rows, targets_per_row]; null: ones
+    pub values: *const f32,
+    /// f32 [rows]; null: ones
+    pub row_weights: *const f32,
+    /// f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+    pub grad_loss: *const f32,
+    /// f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+    pub denominator: *const f32,
+    /// f32 [rows]: row losses times row_weights
+    pub loss: *mut f32,
+    /// f [rows, classes]; null: none wanted
+    pub grad_logits: *mut ::core::ffi::c_void,
+    /// f32 [rows, targets_per_row], workspace; null when targets_per_row is 1 or without gradient
+    pub target_gradients: *mut f32,
+    /// [rows, segments] of 16 bytes, workspace of partials and finish
+    pub partials: *mut ::core::ffi::c_void,
+    /// [rows] of 32 bytes, workspace of finish and gradient
+    pub coefficients: *mut ::core::ffi::c_void,
+    /// see common/status.h
+    pub status: *mut Status,
+    pub rows: u64,
+    pub classes: u64,
+    /// 1 for targets [rows]
+    pub targets_per_row: u64,
+    /// entries equal to it are dropped
+    pub ignore_index: i64,
+    /// LOSS_*
+    pub loss_kind: u32,
+    /// INDEX_*
+    pub index_dtype: u32,
+    /// elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+    pub grad_loss_stride: u32,
+    /// what status.tensor shall say
+    pub targets_tensor: u32,
+    /// z: > 0
+    pub a: f32,
+    /// z
+    pub b: f32,
+    /// log_spherical_softmax: > 0
+    pub epsilon: f32,
+    /// 0: the struct's size is a multiple of 8 without hidden padding
+    pub reserved: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of DenseParams"][::core::mem::size_of::<DenseParams>() - 160usize];
+    ["Alignment of DenseParams"][::core::mem::align_of::<DenseParams>() - 8usize];
+    ["Offset of field: DenseParams::logits"][::core::mem::offset_of!(DenseParams, logits) - 0usize];
+    ["Offset of field: DenseParams::targets"][::core::mem::offset_of!(DenseParams, targets) - 8usize];
+    ["Offset of field: DenseParams::values"][::core::mem::offset_of!(DenseParams, values) - 16usize];
+    ["Offset of field: DenseParams::row_weights"][::core::mem::offset_of!(DenseParams, row_weights) - 24usize];
+    ["Offset of field: DenseParams::grad_loss"][::core::mem::offset_of!(DenseParams, grad_loss) - 32usize];
+    ["Offset of field: DenseParams::denominator"][::core::mem::offset_of!(DenseParams, denominator) - 40usize];
+    ["Offset of field: DenseParams::loss"][::core::mem::offset_of!(DenseParams, loss) - 48usize];
+    ["Offset of field: DenseParams::grad_logits"][::core::mem::offset_of!(DenseParams, grad_logits) - 56usize];
+    ["Offset of field: DenseParams::target_gradients"]
+        [::core::mem::offset_of!(DenseParams, target_gradients) - 64usize];
+    ["Offset of field: DenseParams::partials"][::core::mem::offset_of!(DenseParams, partials) - 72usize];
+    ["Offset of field: DenseParams::coefficients"][::core::mem::offset_of!(DenseParams, coefficients) - 80usize];
+    ["Offset of field: DenseParams::status"][::core::mem::offset_of!(DenseParams, status) - 88usize];
+    ["Offset of field: DenseParams::rows"][::core::mem::offset_of!(DenseParams, rows) - 96usize];
+    ["Offset of field: DenseParams::classes"][::core::mem::offset_of!(DenseParams, classes) - 104usize];
+    ["Offset of field: DenseParams::targets_per_row"][::core::mem::offset_of!(DenseParams, targets_per_row) - 112usize];
+    ["Offset of field: DenseParams::ignore_index"][::core::mem::offset_of!(DenseParams, ignore_index) - 120usize];
+    ["Offset of field: DenseParams::loss_kind"][::core::mem::offset_of!(DenseParams, loss_kind) - 128usize];
+    ["Offset of field: DenseParams::index_dtype"][::core::mem::offset_of!(DenseParams, index_dtype) - 132usize];
+    ["Offset of field: DenseParams::grad_loss_stride"]
+        [::core::mem::offset_of!(DenseParams, grad_loss_stride) - 136usize];
+    ["Offset of field: DenseParams::targets_tensor"][::core::mem::offset_of!(DenseParams, targets_tensor) - 140usize];
+    ["Offset of field: DenseParams::a"][::core::mem::offset_of!(DenseParams, a) - 144usize];
+    ["Offset of field: DenseParams::b"][::core::mem::offset_of!(DenseParams, b) - 148usize];
+    ["Offset of field: DenseParams::epsilon"][::core::mem::offset_of!(DenseParams, epsilon) - 152usize];
+    ["Offset of field: DenseParams::reserved"][::core::mem::offset_of!(DenseParams, reserved) - 156usize];
+};
+/// spherical.softmax_cross_entropy: log-softmax with label smoothing and a penalty on the log-sum-exp.
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct SoftmaxCrossEntropyParams {
+    /// f [rows, classes]; -inf is a masked class
+    pub logits: *const ::core::ffi::c_void,
+    /// i64 or u32 [rows]
+    pub targets: *const ::core::ffi::c_void,
+    /// f32 [rows]; null: ones
+    pub row_weights: *const f32,
+    /// f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+    pub grad_loss: *const f32,
+    /// f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+    pub denominator: *const f32,
+    /// f32 [rows]: row losses times row_weights, without the penalty
+    pub loss: *mut f32,
+    /// f32 [rows]: lse_penalty * lse^2 times row_weights; null: not wanted
+    pub penalty: *mut f32,
+    /// f32 [rows]; null: not wanted
+    pub lse: *mut f32,
+    /// f [rows, classes], of loss + penalty; null: none wanted
+    pub grad_logits: *mut ::core::ffi::c_void,
+    /// [rows, segments] of 16 bytes, workspace of partials and finish
+    pub partials: *mut ::core::ffi::c_void,
+    /// [rows] of 32 bytes, workspace of finish and gradient
+    pub coefficients: *mut ::core::ffi::c_void,
+    /// see common/status.h
+    pub status: *mut Status,
+    pub rows: u64,
+    pub classes: u64,
+    pub ignore_index: i64,
+    /// INDEX_*
+    pub index_dtype: u32,
+    /// elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+    pub grad_loss_stride: u32,
+    /// what status.tensor shall say
+    pub targets_tensor: u32,
+    /// in [0, 1]
+    pub label_smoothing: f32,
+    /// 0: none
+    pub lse_penalty: f32,
+    /// 0: the struct's size is a multiple of 8 without hidden padding
+    pub reserved: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of SoftmaxCrossEntropyParams"][::core::mem::size_of::<SoftmaxCrossEntropyParams>() - 144usize];
+    ["Alignment of SoftmaxCrossEntropyParams"][::core::mem::align_of::<SoftmaxCrossEntropyParams>() - 8usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::logits"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, logits) - 0usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::targets"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, targets) - 8usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::row_weights"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, row_weights) - 16usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::grad_loss"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, grad_loss) - 24usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::denominator"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, denominator) - 32usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::loss"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, loss) - 40usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::penalty"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, penalty) - 48usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::lse"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, lse) - 56usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::grad_logits"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, grad_logits) - 64usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::partials"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, partials) - 72usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::coefficients"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, coefficients) - 80usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::status"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, status) - 88usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::rows"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, rows) - 96usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::classes"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, classes) - 104usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::ignore_index"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, ignore_index) - 112usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::index_dtype"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, index_dtype) - 120usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::grad_loss_stride"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, grad_loss_stride) - 124usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::targets_tensor"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, targets_tensor) - 128usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::label_smoothing"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, label_smoothing) - 132usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::lse_penalty"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, lse_penalty) - 136usize];
+    ["Offset of field: SoftmaxCrossEntropyParams::reserved"]
+        [::core::mem::offset_of!(SoftmaxCrossEntropyParams, reserved) - 140usize];
+};
+/// reduction_denominator: grid 1, REDUCTION_THREADS. What `mean` divides by: the sum of row_weights over the rows that
+/// are not ignored, their number without weights; 1 when there is no such row, so that the mean is 0.
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct ReductionDenominatorParams {
+    /// i64 or u32 [rows, targets_per_row]
+    pub targets: *const ::core::ffi::c_void,
+    /// f32 [rows]; null: ones
+    pub row_weights: *const f32,
+    /// f32 []
+    pub denominator: *mut f32,
+    pub rows: u64,
+    pub targets_per_row: u64,
+    pub ignore_index: i64,
+    /// INDEX_*
+    pub index_dtype: u32,
+    /// 0
+    pub reserved: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of ReductionDenominatorParams"][::core::mem::size_of::<ReductionDenominatorParams>() - 56usize];
+    ["Alignment of ReductionDenominatorParams"][::core::mem::align_of::<ReductionDenominatorParams>() - 8usize];
+    ["Offset of field: ReductionDenominatorParams::targets"]
+        [::core::mem::offset_of!(ReductionDenominatorParams, targets) - 0usize];
+    ["Offset of field: ReductionDenominatorParams::row_weights"]
+        [::core::mem::offset_of!(ReductionDenominatorParams, row_weights) - 8usize];
+    ["Offset of field: ReductionDenominatorParams::denominator"]
+        [::core::mem::offset_of!(ReductionDenominatorParams, denominator) - 16usize];
+    ["Offset of field: ReductionDenominatorParams::rows"]
+        [::core::mem::offset_of!(ReductionDenominatorParams, rows) - 24usize];
+    ["Offset of field: ReductionDenominatorParams::targets_per_row"]
+        [::core::mem::offset_of!(ReductionDenominatorParams, targets_per_row) - 32usize];
+    ["Offset of field: ReductionDenominatorParams::ignore_index"]
+        [::core::mem::offset_of!(ReductionDenominatorParams, ignore_index) - 40usize];
+    ["Offset of field: ReductionDenominatorParams::index_dtype"]
+        [::core::mem::offset_of!(ReductionDenominatorParams, index_dtype) - 48usize];
+    ["Offset of field: ReductionDenominatorParams::reserved"]
+        [::core::mem::offset_of!(ReductionDenominatorParams, reserved) - 52usize];
+};
+/// reduction_sum: grid 1, or 2 when there is a penalty, REDUCTION_THREADS. Adds the row values in a fixed order.
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct ReductionSumParams {
+    /// f32 [rows]
+    pub row_losses: *const f32,
+    /// f32 [rows]; null: none (grid 1)
+    pub row_penalties: *const f32,
+    /// f32 [] from reduction_denominator for mean; null for sum
+    pub denominator: *const f32,
+    /// f32 []
+    pub loss: *mut f32,
+    /// f32 []; null with row_penalties
+    pub penalty: *mut f32,
+    pub rows: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of ReductionSumParams"][::core::mem::size_of::<ReductionSumParams>() - 48usize];
+    ["Alignment of ReductionSumParams"][::core::mem::align_of::<ReductionSumParams>() - 8usize];
+    ["Offset of field: ReductionSumParams::row_losses"]
+        [::core::mem::offset_of!(ReductionSumParams, row_losses) - 0usize];
+    ["Offset of field: ReductionSumParams::row_penalties"]
+        [::core::mem::offset_of!(ReductionSumParams, row_penalties) - 8usize];
+    ["Offset of field: ReductionSumParams::denominator"]
+        [::core::mem::offset_of!(ReductionSumParams, denominator) - 16usize];
+    ["Offset of field: ReductionSumParams::loss"][::core::mem::offset_of!(ReductionSumParams, loss) - 24usize];
+    ["Offset of field: ReductionSumParams::penalty"][::core::mem::offset_of!(ReductionSumParams, penalty) - 32usize];
+    ["Offset of field: ReductionSumParams::rows"][::core::mem::offset_of!(ReductionSumParams, rows) - 40usize];
+};
