@@ -6,6 +6,9 @@
 //! Constants and special registers have slots of their own, filled when a warp enters the function, so that an operation
 //! knows slots alone.
 
+pub(crate) mod control_flow;
+pub(crate) mod slots;
+
 use std::sync::Arc;
 
 use crate::inspect::Class;

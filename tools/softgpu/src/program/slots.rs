@@ -1,0 +1,264 @@
+//! Register slots: liveness of a function's registers, and a linear scan that lets those share a slot whose lives do not
+//! meet. A slot holds a value for each lane, and lanes write under their masks alone, so that what holds for one lane's
+//! way through the blocks holds for the warp.
+
+use super::{NONE, Slot};
+use crate::ptx::ast::RegisterId;
+
+/// What one operation does to registers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Step {
+    pub(crate) uses: Vec<RegisterId>,
+    pub(crate) defs: Vec<RegisterId>,
+    /// Some lanes may keep the old value: the operation is guarded.
+    pub(crate) keeps: bool,
+    /// Every source is read before a result is written, so a result may take a source's slot.
+    pub(crate) in_place: bool,
+}
+
+/// A block in layout order: its steps, and who follows (indices of blocks).
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) first: u32,
+    pub(crate) end: u32,
+    pub(crate) successors: Vec<u32>,
+}
+
+/// The slots of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    /// By register; [`NONE`] for one that no reachable operation names.
+    pub(crate) slots: Vec<Slot>,
+    /// Slots in use, those below `first` among them.
+    pub(crate) count: u32,
+}
+
+/// More registers are live at once than slots can be numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManySlots;
+
+/// A set of registers.
+#[derive(Clone, PartialEq, Eq)]
+struct Set(Vec<u64>);
+
+impl Set {
+    fn new(registers: usize) -> Self {
+        Self(vec![0; registers.div_ceil(64)])
+    }
+    fn contains(&self, register: RegisterId) -> bool {
+        self.0[register as usize / 64] >> (register % 64) & 1 == 1
+    }
+    fn insert(&mut self, register: RegisterId) {
+        self.0[register as usize / 64] |= 1 << (register % 64);
+    }
+    fn remove(&mut self, register: RegisterId) {
+        self.0[register as usize / 64] &= !(1 << (register % 64));
+    }
+    /// Adds another set; whether that changed this one.
+    fn add(&mut self, other: &Self) -> bool {
+        let mut changed = false;
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            changed |= *other & !*word != 0;
+            *word |= other;
+        }
+        changed
+    }
+    fn each(&self) -> impl Iterator<Item = RegisterId> {
+        self.0.iter().zip(0u32..).flat_map(|(&word, index)| {
+            std::iter::successors(Some(word), |w| Some(w & (w - 1)))
+                .take_while(|&w| w != 0)
+                .map(move |w| index * 64 + w.trailing_zeros())
+        })
+    }
+}
+
+/// Where a register is live, from its first to its last point. A step is two points: its reads, then its writes.
+#[derive(Clone, Copy)]
+struct Interval {
+    register: RegisterId,
+    first: u32,
+    last: u32,
+}
+
+/// Gives each register of `widths` (1 or 2 slots) its slot, from `first` on.
+pub(crate) fn assign(widths: &[u8], first: Slot, blocks: &[Span], steps: &[Step]) -> Result<Assignment, TooManySlots> {
+    let mut intervals = intervals(widths.len(), blocks, steps);
+    intervals.sort_by_key(|interval| (interval.first, interval.register));
+    let mut slots = vec![NONE; widths.len()];
+    let mut taken: Vec<bool> = Vec::new();
+    let mut active: Vec<Interval> = Vec::new();
+    for interval in intervals {
+        active.retain(|old| {
+            let over = old.last < interval.first;
+            if over {
+                let at = usize::from(slots[old.register as usize] - first);
+                taken[at..at + usize::from(widths[old.register as usize])].fill(false);
+            }
+            !over
+        });
+        let width = usize::from(widths[interval.register as usize]);
+        let at = (0..).find(|&at| (at..at + width).all(|i| !taken.get(i).copied().unwrap_or(false)));
+        let at = at.expect("slots beyond the end are free");
+        taken.resize(taken.len().max(at + width), false);
+        taken[at..at + width].fill(true);
+        let slot = usize::from(first) + at;
+        if slot + width > usize::from(NONE) {
+            return Err(TooManySlots);
+        }
+        slots[interval.register as usize] = Slot::try_from(slot).map_err(|_| TooManySlots)?;
+        active.push(interval);
+    }
+    let count = u32::from(first) + u32::try_from(taken.len()).map_err(|_| TooManySlots)?;
+    Ok(Assignment { slots, count })
+}
+
+/// The hull of each register's live points, in layout order.
+fn intervals(registers: usize, blocks: &[Span], steps: &[Step]) -> Vec<Interval> {
+    let mut live_in = vec![Set::new(registers); blocks.len()];
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for index in (0..blocks.len()).rev() {
+            let mut live = live_out(registers, &blocks[index], &live_in);
+            for step in steps[blocks[index].first as usize..blocks[index].end as usize].iter().rev() {
+                if !step.keeps {
+                    step.defs.iter().for_each(|&register| live.remove(register));
+                }
+                step.uses.iter().for_each(|&register| live.insert(register));
+            }
+            changed |= live_in[index].add(&live);
+        }
+    }
+    let mut hulls = vec![(u32::MAX, 0u32); registers];
+    let mut touch = |register: RegisterId, point: u32| {
+        let hull = &mut hulls[register as usize];
+        *hull = (hull.0.min(point), hull.1.max(point));
+    };
+    for (index, block) in blocks.iter().enumerate() {
+        live_in[index].each().for_each(|register| touch(register, 2 * block.first));
+        live_out(registers, block, &live_in).each().for_each(|register| touch(register, 2 * block.end));
+        for at in block.first..block.end {
+            let step = &steps[at as usize];
+            let read_until = if step.in_place { 2 * at } else { 2 * at + 1 };
+            for &register in &step.uses {
+                touch(register, 2 * at);
+                touch(register, read_until);
+            }
+            for &register in &step.defs {
+                if step.keeps {
+                    touch(register, 2 * at);
+                }
+                touch(register, 2 * at + 1);
+            }
+        }
+    }
+    let named = hulls.into_iter().zip(0..).filter(|((first, _), _)| *first != u32::MAX);
+    named.map(|((first, last), register)| Interval { register, first, last }).collect()
+}
+
+fn live_out(registers: usize, block: &Span, live_in: &[Set]) -> Set {
+    let mut live = Set::new(registers);
+    for &successor in &block.successors {
+        live.add(&live_in[successor as usize]);
+    }
+    live
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Span, Step, assign};
+
+    fn step(uses: &[u32], defs: &[u32]) -> Step {
+        Step { uses: uses.to_vec(), defs: defs.to_vec(), keeps: false, in_place: true }
+    }
+
+    #[test]
+    fn a_result_takes_the_slot_of_a_source_that_dies() {
+        let steps = [step(&[], &[0]), step(&[0], &[1]), step(&[1], &[])];
+        let blocks = [Span { first: 0, end: 3, successors: vec![] }];
+        let given = assign(&[1, 1, 1], 4, &blocks, &steps).unwrap();
+        assert_eq!(given.slots, [4, 4, super::NONE]);
+        assert_eq!(given.count, 5);
+        let apart = [step(&[], &[0]), Step { in_place: false, ..step(&[0], &[1]) }, step(&[1], &[])];
+        assert_eq!(assign(&[1, 1, 1], 4, &blocks, &apart).unwrap().slots, [4, 5, super::NONE]);
+    }
+
+    #[test]
+    fn wide_registers_take_neighbours() {
+        let steps = [step(&[], &[0]), step(&[], &[1]), step(&[0], &[]), step(&[1], &[2]), step(&[1, 2], &[])];
+        let blocks = [Span { first: 0, end: 5, successors: vec![] }];
+        let given = assign(&[1, 2, 1], 0, &blocks, &steps).unwrap();
+        assert_eq!(given.slots, [0, 1, 0]);
+        assert_eq!(given.count, 3);
+    }
+
+    #[test]
+    fn a_value_carried_round_a_loop_keeps_its_slot() {
+        // Register 0 is set before the loop and read at its head only; register 1 lives within the body.
+        let steps = [step(&[], &[0]), step(&[0], &[]), step(&[], &[1]), step(&[1], &[])];
+        let blocks = [
+            Span { first: 0, end: 1, successors: vec![1] },
+            Span { first: 1, end: 2, successors: vec![2] },
+            Span { first: 2, end: 4, successors: vec![1] },
+        ];
+        let given = assign(&[1, 1], 0, &blocks, &steps).unwrap();
+        assert_ne!(given.slots[0], given.slots[1]);
+    }
+
+    #[test]
+    fn a_guarded_result_keeps_what_was_there() {
+        let steps = [step(&[], &[0]), step(&[], &[1]), Step { keeps: true, ..step(&[1], &[0]) }, step(&[0], &[])];
+        let blocks = [Span { first: 0, end: 4, successors: vec![] }];
+        let given = assign(&[1, 1], 0, &blocks, &steps).unwrap();
+        assert_ne!(given.slots[0], given.slots[1]);
+    }
+
+    proptest! {
+        /// Random code on random graphs: along a random path, what a step reads through slots is what it reads through
+        /// registers.
+        #[test]
+        fn slots_hold_what_registers_hold(
+            widths in proptest::collection::vec(1u8..=2, 6),
+            code in proptest::collection::vec((0u32..6, 0u32..6, 0u32..6, any::<bool>(), any::<bool>()), 12),
+            edges in proptest::collection::vec(0u32..4, 8),
+            path in proptest::collection::vec(0usize..2, 30),
+        ) {
+            let mut steps: Vec<Step> = (0..6).map(|register| step(&[], &[register])).collect(); // all are set at first
+            steps.extend(code.iter().map(|&(a, b, d, keeps, in_place)| Step { uses: vec![a, b], defs: vec![d], keeps, in_place }));
+            let blocks: Vec<Span> = (0..5u32).map(|b| {
+                let (first, end) = if b == 0 { (0, 6) } else { (6 + 3 * (b - 1), 6 + 3 * b) };
+                let successors = if b == 0 { vec![1] } else { edges[2 * (b as usize - 1)..2 * b as usize].iter().map(|e| e + 1).collect() };
+                Span { first, end, successors }
+            }).collect();
+            let given = assign(&widths, 1, &blocks, &steps).unwrap();
+            let mut registers = [0u64; 6];
+            let mut memory = vec![0u64; given.count as usize];
+            let mut block = 0usize;
+            let mut serial = 0;
+            for turn in path {
+                for at in blocks[block].first..blocks[block].end {
+                    let step = &steps[at as usize];
+                    for &r in &step.uses {
+                        let slot = usize::from(given.slots[r as usize]);
+                        for part in 0..usize::from(widths[r as usize]) {
+                            prop_assert_eq!(memory[slot + part], registers[r as usize]);
+                        }
+                    }
+                    serial += 1;
+                    // A guarded step writes on every second turn.
+                    if step.keeps && serial % 2 == 0 {
+                        continue;
+                    }
+                    for &r in &step.defs {
+                        registers[r as usize] = serial;
+                        let slot = usize::from(given.slots[r as usize]);
+                        memory[slot..slot + usize::from(widths[r as usize])].fill(serial);
+                    }
+                }
+                block = blocks[block].successors[turn % blocks[block].successors.len()] as usize;
+            }
+        }
+    }
+}
