@@ -22,6 +22,8 @@ pub(crate) struct Module {
     pub(crate) functions: Vec<Function>,
     /// `.loc` places; [`Instruction::location`] points here.
     pub(crate) locations: Vec<Location>,
+    /// The text, for messages.
+    pub(crate) text: Arc<str>,
 }
 
 /// A `.loc`: file, line, column, and where it was inlined.
@@ -69,6 +71,44 @@ pub(crate) enum Type {
     Pred,
 }
 
+impl Type {
+    /// By the name that follows the dot.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "b8" => Self::B8,
+            "b16" => Self::B16,
+            "b32" => Self::B32,
+            "b64" => Self::B64,
+            "b128" => Self::B128,
+            "u8" => Self::U8,
+            "u16" => Self::U16,
+            "u32" => Self::U32,
+            "u64" => Self::U64,
+            "s8" => Self::S8,
+            "s16" => Self::S16,
+            "s32" => Self::S32,
+            "s64" => Self::S64,
+            "f16" => Self::F16,
+            "bf16" => Self::BF16,
+            "f32" => Self::F32,
+            "f64" => Self::F64,
+            "pred" => Self::Pred,
+            _ => return None,
+        })
+    }
+
+    /// Bytes in memory; 1 for a predicate, which has no place there.
+    pub(crate) fn bytes(self) -> u8 {
+        match self {
+            Self::B8 | Self::U8 | Self::S8 | Self::Pred => 1,
+            Self::B16 | Self::U16 | Self::S16 | Self::F16 | Self::BF16 => 2,
+            Self::B32 | Self::U32 | Self::S32 | Self::F32 => 4,
+            Self::B64 | Self::U64 | Self::S64 | Self::F64 => 8,
+            Self::B128 => 16,
+        }
+    }
+}
+
 /// A variable or a parameter, in declaration order.
 #[derive(Debug, Clone)]
 pub(crate) struct Variable {
@@ -77,11 +117,19 @@ pub(crate) struct Variable {
     pub(crate) element: Type,
     /// 1 for a plain variable; `v2`, `v4` count as arrays; 0 for an `.extern` array without a length.
     pub(crate) elements: u64,
-    /// In bytes; natural where the text has no `.align`.
+    /// In bytes, a power of two; natural where the text has no `.align`.
     pub(crate) align: u64,
     pub(crate) external: bool,
-    pub(crate) initialiser: Vec<Initial>,
+    /// Index and value of the elements that the text gives; the others are zero.
+    pub(crate) initialiser: Vec<(u64, Initial)>,
     pub(crate) line: u32,
+}
+
+impl Variable {
+    /// Its size in bytes: the parser has seen to it that this does not overflow.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.elements * u64::from(self.element.bytes())
+    }
 }
 
 /// One element of an initialiser.
@@ -177,6 +225,8 @@ pub(crate) enum Operand {
     Label(LabelId),
     /// Index into [`Function::branch_targets`].
     Targets(u32),
+    /// The `.callprototype` of an indirect call, which says no more than the arguments' declarations do.
+    Prototype,
     /// The parenthesised lists of `call`: returns or arguments.
     List(Vec<Operand>),
     /// `_`.

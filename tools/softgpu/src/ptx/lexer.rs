@@ -1,0 +1,186 @@
+//! Bytes of PTX text to tokens.
+
+use super::PtxError;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Token<'a> {
+    /// An identifier or an opcode, with what hangs on it by dots: `%r1`, `$L__BB0_2`, `ld.global.L2::128B.f32`, `%tid.x`.
+    Word(&'a str),
+    /// `.reg`, with its dot.
+    Directive(&'a str),
+    /// An integer literal's bits; the sign is a token of its own.
+    Integer(u64),
+    /// `0f3F800000`.
+    F32(u32),
+    /// `0d3FF0000000000000`, or a decimal literal with a point or an exponent.
+    F64(u64),
+    /// Without its quotes.
+    Text(&'a str),
+    /// `;`, `{`, `@` and the like.
+    Mark(u8),
+    End,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lexeme<'a> {
+    pub(super) token: Token<'a>,
+    /// From 1.
+    pub(super) line: u32,
+}
+
+/// All tokens of `source`, ended by [`Token::End`].
+pub(super) fn lex(source: &str) -> Result<Vec<Lexeme<'_>>, PtxError> {
+    let mut lexer = Lexer { source, bytes: source.as_bytes(), at: 0, line: 1 };
+    let mut lexemes = Vec::with_capacity(source.len() / 4);
+    loop {
+        lexer.skip_space()?;
+        let line = lexer.line;
+        let token = lexer.token()?;
+        lexemes.push(Lexeme { token, line });
+        if token == Token::End {
+            return Ok(lexemes);
+        }
+    }
+}
+
+struct Lexer<'a> {
+    source: &'a str,
+    bytes: &'a [u8],
+    /// Always on a character's first byte: what is stepped over one byte at a time is ASCII.
+    at: usize,
+    line: u32,
+}
+
+/// What may follow in an identifier.
+fn follows(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$'
+}
+
+impl<'a> Lexer<'a> {
+    fn error(&self, what: impl Into<String>) -> PtxError {
+        PtxError::new(self.source, self.line, what)
+    }
+
+    fn peek(&self, ahead: usize) -> u8 {
+        self.bytes.get(self.at + ahead).copied().unwrap_or(0)
+    }
+
+    fn skip_space(&mut self) -> Result<(), PtxError> {
+        loop {
+            match (self.peek(0), self.peek(1)) {
+                (b'\n', _) => {
+                    self.line += 1;
+                    self.at += 1;
+                }
+                (b' ' | b'\t' | b'\r' | 0x0b | 0x0c, _) => self.at += 1,
+                (b'/', b'/') => {
+                    while self.at < self.bytes.len() && self.bytes[self.at] != b'\n' {
+                        self.at += 1;
+                    }
+                }
+                (b'/', b'*') => {
+                    let Some(length) = self.source[self.at + 2..].find("*/") else {
+                        return Err(self.error("a comment without an end"));
+                    };
+                    let comment = &self.bytes[self.at..self.at + 2 + length];
+                    self.line += comment.iter().map(|&byte| u32::from(byte == b'\n')).sum::<u32>();
+                    self.at += length + 4;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn token(&mut self) -> Result<Token<'a>, PtxError> {
+        let Some(&byte) = self.bytes.get(self.at) else { return Ok(Token::End) };
+        let start = self.at;
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | b'%' => {
+                self.at += 1;
+                self.skip_suffix(true);
+                Ok(Token::Word(&self.source[start..self.at]))
+            }
+            b'.' if follows(self.peek(1)) => {
+                self.at += 1;
+                self.skip_suffix(false);
+                Ok(Token::Directive(&self.source[start..self.at]))
+            }
+            b'0'..=b'9' => self.number(),
+            b'"' => {
+                let rest = &self.source[start + 1..];
+                match rest.find(['"', '\n']) {
+                    Some(length) if rest.as_bytes()[length] == b'"' => {
+                        self.at += length + 2;
+                        Ok(Token::Text(&rest[..length]))
+                    }
+                    _ => Err(self.error("a string without an end")),
+                }
+            }
+            b';' | b',' | b'{' | b'}' | b'(' | b')' | b'[' | b']' | b'<' | b'>' | b'@' | b'!' | b'|' | b'+' | b'-'
+            | b':' | b'=' => {
+                self.at += 1;
+                Ok(Token::Mark(byte))
+            }
+            _ => {
+                let character = self.source[self.at..].chars().next().unwrap_or('\u{fffd}');
+                Err(self.error(format!("an unexpected character {character:?}")))
+            }
+        }
+    }
+
+    /// Letters and digits, `::` between them, and with `dots` what follows by a dot.
+    fn skip_suffix(&mut self, dots: bool) {
+        loop {
+            match self.peek(0) {
+                byte if follows(byte) => self.at += 1,
+                b'.' if dots && follows(self.peek(1)) => self.at += 2,
+                b':' if self.peek(1) == b':' && follows(self.peek(2)) => self.at += 3,
+                _ => return,
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<Token<'a>, PtxError> {
+        let start = self.at;
+        let prefix = if self.peek(0) == b'0' { self.peek(1) } else { 0 };
+        while self.peek(0).is_ascii_alphanumeric() {
+            self.at += 1;
+        }
+        // A decimal float: the point, and a sign that follows an exponent's letter.
+        let is_float = self.peek(0) == b'.'
+            || (!matches!(prefix, b'x' | b'X' | b'f' | b'F' | b'd' | b'D' | b'b' | b'B')
+                && self.source[start..self.at].contains(['e', 'E']));
+        if is_float {
+            while self.peek(0).is_ascii_alphanumeric()
+                || self.peek(0) == b'.'
+                || (matches!(self.peek(0), b'+' | b'-') && matches!(self.bytes[self.at - 1], b'e' | b'E'))
+            {
+                self.at += 1;
+            }
+            let text = &self.source[start..self.at];
+            return match text.parse::<f64>() {
+                Ok(value) => Ok(Token::F64(value.to_bits())),
+                Err(_) => Err(self.error(format!("a malformed number {text}"))),
+            };
+        }
+        let text = &self.source[start..self.at];
+        let digits = |from: usize, radix: u32, exactly: Option<usize>| {
+            let digits = text.get(from..).unwrap_or("");
+            if exactly.is_some_and(|count| count != digits.len()) {
+                return None;
+            }
+            u64::from_str_radix(digits, radix).ok()
+        };
+        let unsigned = text.strip_suffix('U').unwrap_or(text);
+        let integer = |from: usize, radix: u32| u64::from_str_radix(unsigned.get(from..).unwrap_or(""), radix).ok();
+        let token = match prefix {
+            b'f' | b'F' => digits(2, 16, Some(8)).and_then(|bits| u32::try_from(bits).ok()).map(Token::F32),
+            b'd' | b'D' => digits(2, 16, Some(16)).map(Token::F64),
+            b'x' | b'X' => integer(2, 16).map(Token::Integer),
+            b'b' | b'B' => integer(2, 2).map(Token::Integer),
+            b'0'..=b'9' => integer(1, 8).map(Token::Integer),
+            _ => integer(0, 10).map(Token::Integer),
+        };
+        token.ok_or_else(|| self.error(format!("a malformed number {text}")))
+    }
+}
