@@ -161,7 +161,11 @@ struct Entry<'a> {
 impl Entry<'_> {
     fn allowed(&self, capability: (u32, u32)) -> bool {
         let device = capability.0.saturating_mul(10).saturating_add(capability.1);
-        if self.flags & FLAG_ARCHITECTURE_ALONE != 0 { self.architecture == device } else { self.architecture <= device }
+        if self.flags & FLAG_ARCHITECTURE_ALONE != 0 {
+            self.architecture == device
+        } else {
+            self.architecture <= device
+        }
     }
 
     fn describe(&self) -> String {
