@@ -136,8 +136,84 @@ pub enum FindingKind {
     },
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes.cast_signed();
+        if self.offset < 0 {
+            write!(f, "{} bytes before {}", -self.offset, self.name)
+        } else if self.offset < bytes {
+            write!(f, "byte {} of {}", self.offset, self.name)
+        } else {
+            write!(f, "{} bytes past the end of {}", self.offset - bytes, self.name)
+        }
+    }
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfBounds { access, bytes, address, near } => {
+                write!(f, "out-of-bounds {access} of {bytes} bytes at {address:#x}, ")?;
+                match near {
+                    None => f.write_str("where nothing is allocated"),
+                    Some(near) if (0..near.bytes.cast_signed()).contains(&near.offset) => {
+                        write!(f, "across the end of {}", near.name)
+                    }
+                    Some(near) => near.fmt(f),
+                }
+            }
+            Self::UseAfterFree { access, bytes, address, near } => {
+                write!(f, "{access} of {bytes} bytes at {address:#x} after it was freed: {near}")
+            }
+            Self::HostPointer { access, bytes, address } => {
+                write!(f, "{access} of {bytes} bytes at {address:#x}, which is memory of the host")
+            }
+            Self::Misaligned { access, bytes, address, near } => {
+                write!(f, "misaligned {access} of {bytes} bytes at {address:#x}")?;
+                near.as_ref().map_or(Ok(()), |near| write!(f, ", {near}"))
+            }
+            Self::Uninitialised { access, bytes, address, near } => {
+                write!(f, "{access} of {bytes} bytes at {address:#x} that nothing has written")?;
+                near.as_ref().map_or(Ok(()), |near| write!(f, ", {near}"))
+            }
+            Self::BarrierDivergence { detail }
+            | Self::MaskMismatch { detail }
+            | Self::Trap { detail }
+            | Self::Deadlock { detail }
+            | Self::AsyncCopy { detail } => f.write_str(detail),
+            Self::Watchdog { executed } => {
+                write!(f, "a block has executed {executed} warp instructions and does not end")
+            }
+        }
+    }
+}
+
+/// Like a compiler's error: what, then where.
+///
+/// ```text
+/// out-of-bounds load of 4 bytes at 0x700000001000, 0 bytes past the end of allocation 2 (4096 bytes)
+///   kernel   row_sums_f32_v1, block (3, 0, 0), thread (17, 0, 0)
+///   at       cuda/spherical/row_sums.cu:31 (inlined at cuda/spherical/row_sums.cu:54)
+///   ptx      line 120: ld.global.nc.f32 %f1, [%rd4];
+///   and      31 more times
+/// ```
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.kind)
+        let ([bx, by, bz], [tx, ty, tz]) = (self.block, self.thread);
+        writeln!(f, "{}", self.kind)?;
+        write!(f, "  kernel   {}, block ({bx}, {by}, {bz}), thread ({tx}, {ty}, {tz})", self.kernel)?;
+        if let Some((first, outer)) = self.source.split_first() {
+            write!(f, "\n  at       {}:{}", first.file, first.line)?;
+            for call in outer {
+                write!(f, " (inlined at {}:{})", call.file, call.line)?;
+            }
+        }
+        if self.ptx_line != 0 {
+            write!(f, "\n  ptx      line {}: {}", self.ptx_line, self.instruction)?;
+        }
+        if self.repeated != 0 {
+            write!(f, "\n  and      {} more times", self.repeated)?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What the device has to say of a launch, as data: findings and counters.
 
-pub(crate) mod finding;
+pub mod counters;
+pub mod finding;
 
 /// Classes of instructions that are counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

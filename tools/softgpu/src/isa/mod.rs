@@ -337,14 +337,21 @@ macro_rules! lanes {
 }
 pub(crate) use lanes;
 
+pub(crate) mod access;
+pub(crate) mod async_copy;
+pub(crate) mod atomic;
+pub(crate) mod builtin;
 pub(crate) mod compare;
+pub(crate) mod control;
 pub(crate) mod convert;
 pub(crate) mod float;
 pub(crate) mod half;
 pub(crate) mod integer;
 pub(crate) mod logic;
+pub(crate) mod memory;
 pub(crate) mod moves;
-
+pub(crate) mod sync;
+pub(crate) mod warp;
 
 /// Every table of rows.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {

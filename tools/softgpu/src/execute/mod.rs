@@ -1,0 +1,89 @@
+//! Runs a launch: the blocks of a grid on the cores of the host.
+//!
+//! `grid` hands blocks to workers, `block` runs the warps of a block between barriers, `warp` keeps the groups of lanes
+//! that a warp diverged into and holds the loop over operations. What an operation does that needs memory or the warp is
+//! a function of [`crate::isa`], by the chapters of the PTX ISA.
+
+pub(crate) mod block;
+pub(crate) mod findings;
+pub(crate) mod format;
+pub(crate) mod grid;
+pub(crate) mod module;
+pub(crate) mod registers;
+pub(crate) mod tally;
+pub(crate) mod warp;
+
+pub(crate) use module::Module;
+
+use crate::inspect::counters::Counters;
+use crate::inspect::finding::Finding;
+use crate::memory::Memory;
+
+/// How a context's launches run.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Threads of the host; 0 for one per core.
+    pub(crate) workers: usize,
+    /// Warp instructions after which a block is taken not to end.
+    pub(crate) watchdog: u64,
+    /// Findings that a report keeps.
+    pub(crate) findings: usize,
+    /// Multiprocessors of the device: with each kernel's occupancy they bound how many blocks are resident at once.
+    pub(crate) multiprocessors: u32,
+    /// Local memory of a thread, in bytes: its calls' frames must fit.
+    pub(crate) stack_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { workers: 0, watchdog: 2_000_000_000, findings: 100, multiprocessors: 108, stack_bytes: 64 << 10 }
+    }
+}
+
+/// One kernel launch, its limits checked by the caller.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) module: &'a Module,
+    /// Index into the program's functions: an entry.
+    pub(crate) function: u32,
+    /// Blocks as x, y, z, each at least 1.
+    pub(crate) grid: [u32; 3],
+    /// Threads of a block as x, y, z; at most 1024 together.
+    pub(crate) block: [u32; 3],
+    pub(crate) dynamic_shared_bytes: u32,
+    /// The kernel's parameters at their offsets: at least `param_bytes` of them.
+    pub(crate) params: &'a [u8],
+    pub(crate) memory: &'a Memory,
+    pub(crate) settings: &'a Settings,
+}
+
+/// Why a launch came to an end before its kernel did. What is wrong is in the findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    IllegalAddress,
+    MisalignedAddress,
+    /// An assertion of the kernel.
+    Assert,
+    /// trap, a call that cannot be made, or lanes that can never go on.
+    LaunchFailed,
+    /// Blocks that wait for ever, or a loop that does not end.
+    Timeout,
+}
+
+/// What became of a launch.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// By block, the first of each instruction and kind; the same however many workers ran.
+    pub(crate) findings: Vec<Finding>,
+    /// Complete unless the launch failed; then they cover what had run.
+    pub(crate) counters: Counters,
+    /// What `printf` and `assert` wrote, in the order of the blocks.
+    pub(crate) printed: String,
+    /// The first failure by block.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Runs a launch to its end.
+pub(crate) fn run(launch: &Launch<'_>) -> Report {
+    grid::run(launch)
+}

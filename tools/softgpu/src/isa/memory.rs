@@ -1,0 +1,305 @@
+//! PTX ISA, "Data Movement and Conversion Instructions": ld and st.
+//!
+//! An access first tries to be what most are, all lanes on one contiguous range or all on one address: bounds, alignment,
+//! state and counters are then one step each. Anything else, and anything wrong, goes lane by lane.
+
+use super::access::{self, At, Span};
+use crate::execute::registers::{lanes, row, wide_row};
+use crate::execute::tally::Direction;
+use crate::execute::warp::{Step, Stopped};
+use crate::program::{Access, NONE, Number};
+
+pub(crate) use super::async_copy::{Copies, cp_async, cp_async_wait};
+pub(crate) use super::atomic::atom;
+
+/// ld, ld.volatile, ld.acquire, of one element or a vector.
+///
+/// # Safety
+/// As for [`LaneFn`](crate::program::LaneFn).
+#[inline(always)]
+pub(crate) unsafe fn load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
+    // SAFETY: the caller's, here and below.
+    let addresses = unsafe { access::addresses(step, access.space, access.base, access.offset) };
+    let width = access::width(access);
+    if mask == u32::MAX && !access.strong {
+        let shape = access::shape(&addresses, width);
+        if let Some((span, bytes)) = access::whole(step, access.space, shape, addresses[0], width)
+            && span.written(bytes)
+        {
+            access::count(step, Direction::Load, &span, addresses[0], bytes, width);
+            let stride = if bytes == width { 0 } else { width as usize };
+            // SAFETY: the span holds `bytes` from here on.
+            unsafe { read(step.regs, access, mask, |lane| span.at.add(lane * stride)) };
+            return Ok(());
+        }
+    }
+    // SAFETY: the caller's.
+    unsafe { load_by_lane(step, access, &addresses, mask) }
+}
+
+/// # Safety
+/// As for [`load`].
+#[inline(never)]
+unsafe fn load_by_lane(
+    step: &mut Step<'_, '_>,
+    access: &Access,
+    addresses: &[u64; 32],
+    mask: u32,
+) -> Result<(), Stopped> {
+    let width = access::width(access);
+    let spans = access::by_lane(step, access.space, "load", addresses, mask, width)?;
+    for lane in lanes(mask) {
+        let Some(span) = spans[lane] else { continue };
+        if !span.written(width) {
+            access::report_unwritten(step, "load", &span, addresses[lane], width, lane);
+        }
+        access::check_landed(step, &span, width, lane);
+    }
+    access::count_by_lane(step, Direction::Load, &spans, addresses, width);
+    let at = |lane: usize| spans[lane].map_or(std::ptr::null(), |span: Span| span.at.cast_const());
+    if access.strong {
+        step.polled = true;
+        // SAFETY: `by_lane` checked bounds and alignment of every lane of the mask.
+        unsafe { read_strong(step.regs, access, mask, at) };
+    } else {
+        // SAFETY: as above.
+        unsafe { read(step.regs, access, mask, |lane| at(lane).cast_mut()) };
+    }
+    Ok(())
+}
+
+/// st, st.volatile, st.release, of one element or a vector.
+///
+/// # Safety
+/// As for [`LaneFn`](crate::program::LaneFn).
+#[inline(always)]
+pub(crate) unsafe fn store(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
+    // SAFETY: the caller's, here and below.
+    let addresses = unsafe { access::addresses(step, access.space, access.base, access.offset) };
+    let width = access::width(access);
+    step.worker.changes += 1;
+    if mask == u32::MAX && !access.strong {
+        let shape = access::shape(&addresses, width);
+        if shape.contiguous
+            && let Some((span, bytes)) = access::whole(step, access.space, shape, addresses[0], width)
+            && span.kind != At::Constant
+        {
+            access::count(step, Direction::Store, &span, addresses[0], bytes, width);
+            span.set_written(bytes);
+            // SAFETY: the span holds `bytes` from here on.
+            unsafe { write(step.regs, access, mask, |lane| span.at.add(lane * width as usize)) };
+            return Ok(());
+        }
+    }
+    // SAFETY: the caller's.
+    unsafe { store_by_lane(step, access, &addresses, mask) }
+}
+
+/// # Safety
+/// As for [`store`].
+#[inline(never)]
+unsafe fn store_by_lane(
+    step: &mut Step<'_, '_>,
+    access: &Access,
+    addresses: &[u64; 32],
+    mask: u32,
+) -> Result<(), Stopped> {
+    let width = access::width(access);
+    let spans = access::by_lane(step, access.space, "store", addresses, mask, width)?;
+    access::count_by_lane(step, Direction::Store, &spans, addresses, width);
+    for span in spans.iter().flatten() {
+        span.set_written(width);
+    }
+    let at = |lane: usize| spans[lane].map_or(std::ptr::null_mut(), |span: Span| span.at);
+    if access.strong {
+        // SAFETY: `by_lane` checked bounds and alignment of every lane of the mask.
+        unsafe { write_strong(step.regs, access, mask, at) };
+    } else {
+        // SAFETY: as above.
+        unsafe { write(step.regs, access, mask, at) };
+    }
+    Ok(())
+}
+
+/// One element of every lane of the mask into a 32-bit slot.
+///
+/// # Safety
+/// `from` gives readable, aligned pointers for the lanes of the mask; the window covers the slot.
+#[inline(always)]
+unsafe fn read_row<T: Copy>(to: &mut [u32; 32], mask: u32, from: impl Fn(usize) -> *mut u8, widen: impl Fn(T) -> u32) {
+    if mask == u32::MAX {
+        for (lane, to) in to.iter_mut().enumerate() {
+            // SAFETY: the caller's.
+            *to = widen(unsafe { from(lane).cast::<T>().read() });
+        }
+    } else {
+        for lane in lanes(mask) {
+            // SAFETY: the caller's.
+            to[lane] = widen(unsafe { from(lane).cast::<T>().read() });
+        }
+    }
+}
+
+/// The same, into two slots.
+///
+/// # Safety
+/// As for [`read_row`].
+#[inline(always)]
+unsafe fn read_wide<T: Copy>(to: &mut [u64; 32], mask: u32, from: impl Fn(usize) -> *mut u8, widen: impl Fn(T) -> u64) {
+    if mask == u32::MAX {
+        for (lane, to) in to.iter_mut().enumerate() {
+            // SAFETY: the caller's.
+            *to = widen(unsafe { from(lane).cast::<T>().read() });
+        }
+    } else {
+        for lane in lanes(mask) {
+            // SAFETY: the caller's.
+            to[lane] = widen(unsafe { from(lane).cast::<T>().read() });
+        }
+    }
+}
+
+/// Elements in memory to registers. A narrower element is extended to its register, by sign where its type has one.
+///
+/// # Safety
+/// `at` gives, for the lanes of the mask, aligned pointers that are good for the access's width.
+#[inline(always)]
+unsafe fn read(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -> *mut u8) {
+    let signed = access.number == Number::Signed;
+    for element in 0..usize::from(access.elements) {
+        let slot = access.registers[element];
+        if slot == NONE {
+            continue;
+        }
+        let skip = element * usize::from(access.element_bytes);
+        // SAFETY: the caller's, for everything below.
+        let from = |lane| unsafe { at(lane).add(skip) };
+        // SAFETY: as above.
+        unsafe {
+            if access.register_bytes == 8 {
+                let to = wide_row(regs, slot);
+                match (access.element_bytes, signed) {
+                    (1, false) => read_wide(to, mask, from, |v: u8| u64::from(v)),
+                    (1, true) => read_wide(to, mask, from, |v: i8| i64::from(v) as u64),
+                    (2, false) => read_wide(to, mask, from, |v: u16| u64::from(v)),
+                    (2, true) => read_wide(to, mask, from, |v: i16| i64::from(v) as u64),
+                    (4, false) => read_wide(to, mask, from, |v: u32| u64::from(v)),
+                    (4, true) => read_wide(to, mask, from, |v: i32| i64::from(v) as u64),
+                    _ => read_wide(to, mask, from, |v: u64| v),
+                }
+            } else {
+                let to = row(regs, slot);
+                // A 16-bit register is zero-extended in its slot, whatever it holds.
+                let kept = if access.register_bytes == 4 { u32::MAX } else { 0xffff };
+                match (access.element_bytes, signed) {
+                    (1, false) => read_row(to, mask, from, |v: u8| u32::from(v)),
+                    (1, true) => read_row(to, mask, from, |v: i8| i32::from(v) as u32 & kept),
+                    (2, false) => read_row(to, mask, from, |v: u16| u32::from(v)),
+                    (2, true) => read_row(to, mask, from, |v: i16| i32::from(v) as u32 & kept),
+                    _ => read_row(to, mask, from, |v: u32| v),
+                }
+            }
+        }
+    }
+}
+
+/// [`read`], by atomic loads: another worker may be writing what this one polls.
+///
+/// # Safety
+/// As for [`read`].
+unsafe fn read_strong(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -> *const u8) {
+    let mut copies = [[0u8; 32]; 32];
+    for lane in lanes(mask) {
+        for element in 0..usize::from(access.elements) {
+            let bytes = usize::from(access.element_bytes);
+            // SAFETY: the caller's; an element is aligned to its size.
+            let bits = unsafe { super::atomic::load(at(lane).add(element * bytes).cast_mut(), access.element_bytes) };
+            copies[lane][element * bytes..][..bytes].copy_from_slice(&bits.to_le_bytes()[..bytes]);
+        }
+    }
+    // SAFETY: rows of 32 bytes are aligned as far as `read` needs it once they are copied by elements.
+    unsafe { read_copies(regs, access, mask, &mut copies) }
+}
+
+/// # Safety
+/// The window covers the access's registers.
+unsafe fn read_copies(regs: *mut u32, access: &Access, mask: u32, copies: &mut [[u8; 32]; 32]) {
+    #[repr(align(32))]
+    struct Aligned([[u8; 32]; 32]);
+    let mut aligned = Aligned(*copies);
+    let first: *mut u8 = aligned.0.as_mut_ptr().cast();
+    // SAFETY: a lane's row has 32 bytes, more than any access.
+    unsafe { read(regs, access, mask, |lane| first.add(lane * 32)) }
+}
+
+/// Registers to elements in memory: the low bits of each.
+///
+/// # Safety
+/// `at` gives, for the lanes of the mask, aligned pointers that are good for the access's width.
+#[inline(always)]
+unsafe fn write(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -> *mut u8) {
+    for element in 0..usize::from(access.elements) {
+        let slot = access.registers[element];
+        let skip = element * usize::from(access.element_bytes);
+        // SAFETY: the caller's, for everything below.
+        let to = |lane| unsafe { at(lane).add(skip) };
+        // SAFETY: as above.
+        unsafe {
+            if access.register_bytes == 8 {
+                let from = wide_row(regs, slot);
+                match access.element_bytes {
+                    1 => write_row(mask, to, |lane| from[lane] as u8),
+                    2 => write_row(mask, to, |lane| from[lane] as u16),
+                    4 => write_row(mask, to, |lane| from[lane] as u32),
+                    _ => write_row(mask, to, |lane| from[lane]),
+                }
+            } else {
+                let from = row(regs, slot);
+                match access.element_bytes {
+                    1 => write_row(mask, to, |lane| from[lane] as u8),
+                    2 => write_row(mask, to, |lane| from[lane] as u16),
+                    _ => write_row(mask, to, |lane| from[lane]),
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `to` gives writable, aligned pointers for the lanes of the mask.
+#[inline(always)]
+unsafe fn write_row<T: Copy>(mask: u32, to: impl Fn(usize) -> *mut u8, from: impl Fn(usize) -> T) {
+    if mask == u32::MAX {
+        for lane in 0..32 {
+            // SAFETY: the caller's.
+            unsafe { to(lane).cast::<T>().write(from(lane)) };
+        }
+    } else {
+        for lane in lanes(mask) {
+            // SAFETY: the caller's.
+            unsafe { to(lane).cast::<T>().write(from(lane)) };
+        }
+    }
+}
+
+/// [`write`], by atomic stores.
+///
+/// # Safety
+/// As for [`write`].
+unsafe fn write_strong(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -> *mut u8) {
+    for lane in lanes(mask) {
+        for element in 0..usize::from(access.elements) {
+            let slot = access.registers[element];
+            // SAFETY: the caller's; an element is aligned to its size.
+            unsafe {
+                let bits = if access.register_bytes == 8 {
+                    wide_row(regs, slot)[lane]
+                } else {
+                    u64::from(row(regs, slot)[lane])
+                };
+                let to = at(lane).add(element * usize::from(access.element_bytes));
+                super::atomic::store(to, access.element_bytes, bits);
+            }
+        }
+    }
+}
