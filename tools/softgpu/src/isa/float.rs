@@ -6,8 +6,19 @@ use crate::numerics::{self, Float, Rounding, soft};
 
 /// Every table of this chapter.
 pub(super) const TABLES: &[&[Row]] = &[
-    F32, F32_FMA, F32_DIRECTED, F32_DIRECTED_FMA, F32_ORDER, F32_SIGN, F32_DIVISION, F32_FUNCTIONS, F64, F64_DIRECTED, SPECIAL,
-    TESTS, TESTS_64,
+    F32,
+    F32_FMA,
+    F32_DIRECTED,
+    F32_DIRECTED_FMA,
+    F32_ORDER,
+    F32_SIGN,
+    F32_DIVISION,
+    F32_FUNCTIONS,
+    F64,
+    F64_DIRECTED,
+    SPECIAL,
+    TESTS,
+    TESTS_64,
 ];
 
 /// A form and what `.ftz`, `.sat` and both make of it: subnormal sources and results become zero of their sign, the

@@ -234,9 +234,8 @@ fn extend(a: i32, bits: u32) -> i32 {
 macro_rules! dp4 {
     ($a:expr, $b:expr, $c:expr, $at:ident, $bt:ident) => {{
         let (a, b) = ($a, $b);
-        let product = |byte: u32| {
-            i32::from((a >> (8 * byte)) as $at).wrapping_mul(i32::from((b >> (8 * byte)) as $bt)) as u32
-        };
+        let product =
+            |byte: u32| i32::from((a >> (8 * byte)) as $at).wrapping_mul(i32::from((b >> (8 * byte)) as $bt)) as u32;
         $c.wrapping_add(product(0)).wrapping_add(product(1)).wrapping_add(product(2)).wrapping_add(product(3))
     }};
 }
@@ -245,9 +244,7 @@ macro_rules! dp4 {
 macro_rules! dp2 {
     ($a:expr, $b:expr, $c:expr, $at:ident, $bt:ident) => {{
         let (a, b) = ($a, $b);
-        let product = |n: u32| {
-            i32::from((a >> (16 * n)) as $at).wrapping_mul(i32::from((b >> (8 * n)) as $bt)) as u32
-        };
+        let product = |n: u32| i32::from((a >> (16 * n)) as $at).wrapping_mul(i32::from((b >> (8 * n)) as $bt)) as u32;
         $c.wrapping_add(product(0)).wrapping_add(product(1))
     }};
 }

@@ -345,6 +345,7 @@ pub(crate) mod compare;
 pub(crate) mod control;
 pub(crate) mod convert;
 pub(crate) mod float;
+pub(crate) mod forms;
 pub(crate) mod half;
 pub(crate) mod integer;
 pub(crate) mod logic;

@@ -80,8 +80,8 @@ impl Format {
         }
         let length = 128 - x.magnitude.leading_zeros() as i32;
         // Exponent of the last place: of a number with all digits, or of the subnormals.
-        let place = (x.exponent + length - 1 - self.fraction_bits as i32)
-            .max(1 - self.bias() - self.fraction_bits as i32);
+        let place =
+            (x.exponent + length - 1 - self.fraction_bits as i32).max(1 - self.bias() - self.fraction_bits as i32);
         let drop = place - x.exponent;
         let (kept, half, rest) = if drop <= 0 {
             debug_assert!(!x.inexact, "an inexact value must bring more digits than the format has");
@@ -255,7 +255,9 @@ impl Exact {
         match high.magnitude.cmp(&low_magnitude) {
             std::cmp::Ordering::Equal => Exact { negative: rounding == Rounding::Down, magnitude: 0, ..high },
             std::cmp::Ordering::Greater => Exact { magnitude: high.magnitude - low_magnitude, ..high },
-            std::cmp::Ordering::Less => Exact { negative: low.negative, magnitude: low_magnitude - high.magnitude, ..high },
+            std::cmp::Ordering::Less => {
+                Exact { negative: low.negative, magnitude: low_magnitude - high.magnitude, ..high }
+            }
         }
     }
 }

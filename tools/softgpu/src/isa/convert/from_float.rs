@@ -32,6 +32,6 @@ from_float! { F32_NARROW, rare, f32, ".f32", "", |a| a; u8 "u8" i8 "s8" u16 "u16
 from_float! { F32_NARROW_FTZ, rare, Flushed<f32>, ".f32", ".ftz", |a| a.0; u8 "u8" i8 "s8" u16 "u16" i16 "s16" }
 from_float! { F64_NARROW, rare, f64, ".f64", "", |a| a; u8 "u8" i8 "s8" u16 "u16" i16 "s16" }
 from_float! { HALF, rare, F16, ".f16", "", |a| a.wide();
-    u8 "u8" i8 "s8" u16 "u16" i16 "s16" u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
+u8 "u8" i8 "s8" u16 "u16" i16 "s16" u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
 from_float! { BHALF, rare, BF16, ".bf16", "", |a| a.wide();
-    u8 "u8" i8 "s8" u16 "u16" i16 "s16" u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
+u8 "u8" i8 "s8" u16 "u16" i16 "s16" u32 "u32" i32 "s32" u64 "u64" i64 "s64" }

@@ -6,8 +6,31 @@ use crate::numerics::Rounding;
 use crate::numerics::soft::{self, Exact};
 
 pub(in crate::isa) const TABLES: &[&[Row]] = &[
-    U8, S8, U16, S16, U32, S32, U64, S64, SAT_U8, SAT_S8, SAT_U16, SAT_S16, SAT_U32, SAT_S32, SAT_U64, SAT_S64,
-    ROUNDED_U8, ROUNDED_S8, ROUNDED_U16, ROUNDED_S16, ROUNDED_U32, ROUNDED_S32, ROUNDED_U64, ROUNDED_S64, PACKS,
+    U8,
+    S8,
+    U16,
+    S16,
+    U32,
+    S32,
+    U64,
+    S64,
+    SAT_U8,
+    SAT_S8,
+    SAT_U16,
+    SAT_S16,
+    SAT_U32,
+    SAT_S32,
+    SAT_U64,
+    SAT_S64,
+    ROUNDED_U8,
+    ROUNDED_S8,
+    ROUNDED_U16,
+    ROUNDED_S16,
+    ROUNDED_U32,
+    ROUNDED_S32,
+    ROUNDED_U64,
+    ROUNDED_S64,
+    PACKS,
 ];
 
 /// The nearest value of the type.
@@ -65,7 +88,6 @@ macro_rules! from_integer {
         }
     };
 }
-
 
 from_integer! { U8, SAT_U8, ROUNDED_U8, u8, "u8" }
 from_integer! { S8, SAT_S8, ROUNDED_S8, i8, "s8" }
