@@ -26,6 +26,11 @@ pub(crate) const PARAM_BASE: u64 = 0x0000_6c00_0000_0000;
 /// Each of the three windows above, far more than can be in it.
 pub(crate) const WINDOW: u64 = 1 << 40;
 
+/// Whether an address is one that the device makes up, in use or not: none of them is the host's.
+pub(crate) fn is_device_address(address: u64) -> bool {
+    (PARAM_BASE..GLOBAL_END).contains(&address)
+}
+
 /// What cuMemAlloc promises is 256; 512 is what cards give.
 const ALIGN: u64 = 512;
 /// Between allocations: an index that is off by less than this finds no neighbour.

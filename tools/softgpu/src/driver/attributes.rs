@@ -1,0 +1,148 @@
+//! What cuDeviceGetAttribute answers: the limits of a card of the capability, and no for what this device does not do.
+
+use std::ffi::c_int;
+
+use crate::settings::{Capability, capability};
+
+/// What differs between capabilities. CUDA C++ Programming Guide, "Technical Specifications per Compute Capability".
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) multiprocessors: u32,
+    pub(crate) threads_per_multiprocessor: u32,
+    pub(crate) blocks_per_multiprocessor: u32,
+    /// Bytes.
+    pub(crate) shared_per_multiprocessor: u32,
+    /// Bytes that a block may have when its kernel asks for them.
+    pub(crate) shared_per_block_optin: u32,
+    l2_bytes: u32,
+    clock_khz: u32,
+    memory_clock_khz: u32,
+    memory_bus_bits: u32,
+    /// f32 operations for one of f64.
+    single_to_double: u32,
+}
+
+impl Limits {
+    /// A100, A10, L4 and H100 (SXM) stand for the four capabilities.
+    pub(crate) fn of(capability: Capability) -> Self {
+        let a100 = Self {
+            multiprocessors: 108,
+            threads_per_multiprocessor: 2048,
+            blocks_per_multiprocessor: 32,
+            shared_per_multiprocessor: 164 << 10,
+            shared_per_block_optin: 163 << 10,
+            l2_bytes: 40 << 20,
+            clock_khz: 1_410_000,
+            memory_clock_khz: 1_215_000,
+            memory_bus_bits: 5120,
+            single_to_double: 2,
+        };
+        let a10 = Self {
+            multiprocessors: 72,
+            threads_per_multiprocessor: 1536,
+            blocks_per_multiprocessor: 16,
+            shared_per_multiprocessor: 100 << 10,
+            shared_per_block_optin: 99 << 10,
+            l2_bytes: 6 << 20,
+            clock_khz: 1_695_000,
+            memory_clock_khz: 6_251_000,
+            memory_bus_bits: 384,
+            single_to_double: 64,
+        };
+        match (capability.major, capability.minor) {
+            (9, _) => Self {
+                multiprocessors: 132,
+                shared_per_multiprocessor: 228 << 10,
+                shared_per_block_optin: 227 << 10,
+                l2_bytes: 50 << 20,
+                clock_khz: 1_980_000,
+                memory_clock_khz: 2_619_000,
+                ..a100
+            },
+            (8, 9) => Self {
+                multiprocessors: 58,
+                blocks_per_multiprocessor: 24,
+                l2_bytes: 48 << 20,
+                clock_khz: 2_040_000,
+                memory_bus_bits: 192,
+                ..a10
+            },
+            (8, 6) => a10,
+            _ => a100,
+        }
+    }
+
+    /// Those of this device.
+    pub(crate) fn current() -> Self {
+        Self::of(capability())
+    }
+}
+
+pub(crate) const WARP_THREADS: u32 = 32;
+pub(crate) const BLOCK_THREADS: u32 = 1024;
+pub(crate) const BLOCK_DIMENSIONS: [u32; 3] = [1024, 1024, 64];
+pub(crate) const GRID_DIMENSIONS: [u32; 3] = [i32::MAX as u32, 65_535, 65_535];
+/// Bytes of shared memory that a block may have without asking.
+pub(crate) const SHARED_PER_BLOCK: u32 = 48 << 10;
+/// Bytes of shared memory that the driver takes of a multiprocessor for each resident block.
+pub(crate) const SHARED_RESERVED: u32 = 1 << 10;
+/// 32-bit registers of a multiprocessor, and of a block.
+pub(crate) const REGISTERS: u32 = 64 << 10;
+
+/// The value of an attribute by the number that cuda.h gives it; `None` where it gives none.
+pub(crate) fn attribute(number: u32) -> Option<c_int> {
+    let capability = capability();
+    let limits = Limits::of(capability);
+    let value = match number {
+        1 => BLOCK_THREADS,
+        2..=4 => BLOCK_DIMENSIONS[number as usize - 2],
+        5..=7 => GRID_DIMENSIONS[number as usize - 5],
+        8 => SHARED_PER_BLOCK,
+        9 => 64 << 10, // bytes of constant memory
+        10 => WARP_THREADS,
+        11 => i32::MAX as u32, // pitch of a copy
+        12 | 82 => REGISTERS,
+        13 => limits.clock_khz,
+        14 | 30 => 512, // alignment of textures and surfaces
+        16 => limits.multiprocessors,
+        31 => 1, // concurrent kernels
+        36 => limits.memory_clock_khz,
+        37 => limits.memory_bus_bits,
+        38 => limits.l2_bytes,
+        39 => limits.threads_per_multiprocessor,
+        41 => 1,  // unified addressing: an address says whether it is the host's
+        51 => 32, // alignment of a texture's pitch
+        75 => capability.major,
+        76 => capability.minor,
+        79 | 80 => 1, // caching in L1, of which this device knows nothing
+        81 => limits.shared_per_multiprocessor,
+        87 => limits.single_to_double,
+        95 => 1, // cooperative launch
+        97 => limits.shared_per_block_optin,
+        106 => limits.blocks_per_multiprocessor,
+        111 => SHARED_RESERVED,
+        115 => 1,               // stream-ordered allocation
+        134 => return Some(-1), // no NUMA node of the host is nearer than another
+        // Everything else of cuda.h 13.0 is absent: textures and surfaces (21 to 29, 42 to 49, 52 to 74, 77), overlap of
+        // copies (15, 40), mapped and managed memory (18, 19, 83, 88 to 91), stream priorities (78), virtual memory
+        // management, exported handles, clusters, tensor maps, multicast, and modes of the machine that do not apply.
+        15
+        | 17..=29
+        | 32..=35
+        | 40
+        | 42..=50
+        | 52..=74
+        | 77
+        | 78
+        | 83..=86
+        | 88..=94
+        | 96
+        | 98..=105
+        | 107..=110
+        | 112..=114
+        | 116..=133
+        | 135..=147 => 0,
+        _ => return None,
+    };
+    c_int::try_from(value).ok()
+}

@@ -1,0 +1,186 @@
+//! What can be set, and the environment that it is set by.
+
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
+/// How a context runs its kernels.
+///
+/// A context takes those of the thread that makes it, see [`Settings::with`]; else those of the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Threads that run the blocks of a launch; 0 for one per core. `SOFTGPU_WORKERS`.
+    pub workers: usize,
+    /// Device memory, in bytes. `SOFTGPU_MEMORY`, which may end in K, M or G.
+    pub memory_bytes: u64,
+    /// Warp instructions after which a block is taken not to end. `SOFTGPU_WATCHDOG`.
+    pub watchdog: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { workers: 0, memory_bytes: 16 << 30, watchdog: 2_000_000_000 }
+    }
+}
+
+/// An environment variable that does not make sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is {value:?}, expected {expected}")]
+pub struct SettingsError {
+    /// The variable.
+    pub name: &'static str,
+    /// What it holds.
+    pub value: String,
+    /// What it may hold.
+    pub expected: &'static str,
+}
+
+/// Of the device, which all contexts share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capability {
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
+}
+
+thread_local! {
+    static OF_THREAD: RefCell<Option<Settings>> = const { RefCell::new(None) };
+}
+
+impl Settings {
+    /// Runs `body`; contexts that this thread creates within it have these settings. The primary context keeps those with
+    /// which it was first retained.
+    pub fn with<T>(self, body: impl FnOnce() -> T) -> T {
+        struct Restore(Option<Settings>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                OF_THREAD.set(self.0.take());
+            }
+        }
+        let _restore = Restore(OF_THREAD.replace(Some(self)));
+        body()
+    }
+
+    /// The environment's, read once.
+    ///
+    /// # Errors
+    /// The first variable that does not make sense.
+    pub fn environment() -> Result<&'static Self, &'static SettingsError> {
+        environment().as_ref().map(|(settings, _)| settings)
+    }
+
+    /// Those for a context that this thread makes.
+    pub(crate) fn for_context() -> Self {
+        OF_THREAD.with_borrow(Clone::clone).unwrap_or_else(|| Self::environment().cloned().unwrap_or_default())
+    }
+}
+
+/// The compute capability, 8.0 unless `SOFTGPU_CC` says another.
+pub(crate) fn capability() -> Capability {
+    environment().as_ref().map_or(DEFAULT_CAPABILITY, |(_, capability)| *capability)
+}
+
+const DEFAULT_CAPABILITY: Capability = Capability { major: 8, minor: 0 };
+
+fn environment() -> &'static Result<(Settings, Capability), SettingsError> {
+    static ENVIRONMENT: OnceLock<Result<(Settings, Capability), SettingsError>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| read(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())))
+}
+
+fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, Capability), SettingsError> {
+    fn parsed<T>(
+        variable: impl Fn(&'static str) -> Option<String>,
+        name: &'static str,
+        expected: &'static str,
+        otherwise: T,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, SettingsError> {
+        match variable(name) {
+            None => Ok(otherwise),
+            Some(value) => parse(value.trim()).ok_or(SettingsError { name, value, expected }),
+        }
+    }
+    let default = Settings::default();
+    let settings = Settings {
+        workers: parsed(
+            &variable,
+            "SOFTGPU_WORKERS",
+            "a number of threads, 0 for one per core",
+            default.workers,
+            |v| v.parse().ok(),
+        )?,
+        memory_bytes: parsed(
+            &variable,
+            "SOFTGPU_MEMORY",
+            "a number of bytes, which may end in K, M or G",
+            default.memory_bytes,
+            bytes,
+        )?,
+        watchdog: parsed(
+            &variable,
+            "SOFTGPU_WATCHDOG",
+            "a number of warp instructions from 1",
+            default.watchdog,
+            |v| v.parse().ok().filter(|&count| count > 0),
+        )?,
+    };
+    let capability =
+        parsed(&variable, "SOFTGPU_CC", "8.0, 8.6, 8.9 or 9.0", DEFAULT_CAPABILITY, |value| match value {
+            "8.0" => Some(DEFAULT_CAPABILITY),
+            "8.6" => Some(Capability { major: 8, minor: 6 }),
+            "8.9" => Some(Capability { major: 8, minor: 9 }),
+            "9.0" => Some(Capability { major: 9, minor: 0 }),
+            _ => None,
+        })?;
+    Ok((settings, capability))
+}
+
+fn bytes(value: &str) -> Option<u64> {
+    let (digits, shift) = match value.as_bytes().last()? {
+        b'K' => (&value[..value.len() - 1], 10),
+        b'M' => (&value[..value.len() - 1], 20),
+        b'G' => (&value[..value.len() - 1], 30),
+        _ => (value, 0),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &'static str, value: &str) -> Result<(Settings, Capability), SettingsError> {
+        read(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn the_environment_is_read() {
+        assert_eq!(of("", "").unwrap(), (Settings::default(), DEFAULT_CAPABILITY));
+        assert_eq!(of("SOFTGPU_WORKERS", "3").unwrap().0.workers, 3);
+        assert_eq!(of("SOFTGPU_MEMORY", "12").unwrap().0.memory_bytes, 12);
+        assert_eq!(of("SOFTGPU_MEMORY", "3M").unwrap().0.memory_bytes, 3 << 20);
+        assert_eq!(of("SOFTGPU_CC", "9.0").unwrap().1, Capability { major: 9, minor: 0 });
+    }
+
+    #[test]
+    fn what_does_not_make_sense_is_said() {
+        let error = of("SOFTGPU_CC", "7.5").unwrap_err();
+        assert_eq!(error.to_string(), r#"SOFTGPU_CC is "7.5", expected 8.0, 8.6, 8.9 or 9.0"#);
+        for (name, value) in [
+            ("SOFTGPU_WORKERS", "-1"),
+            ("SOFTGPU_WORKERS", ""),
+            ("SOFTGPU_MEMORY", "G"),
+            ("SOFTGPU_MEMORY", "99999999999G"),
+            ("SOFTGPU_WATCHDOG", "0"),
+        ] {
+            assert_eq!(of(name, value).unwrap_err().name, name, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn settings_hold_within_a_closure() {
+        let small = Settings { memory_bytes: 4096, ..Settings::default() };
+        let within = small.clone().with(Settings::for_context);
+        assert_eq!(within, small);
+        assert_ne!(Settings::for_context(), small);
+    }
+}
