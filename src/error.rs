@@ -102,7 +102,7 @@ pub enum Error {
         /// Its dtype.
         came: Dtype,
         /// What it has to be.
-        expected: Dtype,
+        expected: String,
     },
     /// A tensor of the wrong shape.
     #[error("{operation}: {tensor} has shape {came:?}, expected {expected:?}")]

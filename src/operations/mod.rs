@@ -15,11 +15,12 @@ mod spherical;
 
 pub use nearest::nearest;
 pub use parameter::{Kind, Parameter, Parameters, Range, Value};
+pub(crate) use spherical::{DENSE, SOFTMAX_CROSS_ENTROPY};
 
 use crate::{Dtype, Error, Result};
 
 /// Every operation of the library.
-pub const OPERATIONS: &[Operation] = &[spherical::DENSE, spherical::SOFTMAX_CROSS_ENTROPY];
+pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY];
 
 /// The card of an operation.
 ///

@@ -40,7 +40,7 @@ const IGNORE_INDEX: Parameter = parameter("ignore_index", Kind::Integer, Some("-
 const REDUCTION: Parameter = parameter("reduction", Kind::Choice(&["none", "mean", "sum"]), Some("none"), false);
 const NEED_GRAD: Parameter = parameter("need_grad", Kind::Boolean, Some("true"), false);
 
-pub(super) const DENSE: Operation = Operation {
+pub(crate) const DENSE: Operation = Operation {
     name: "spherical.dense",
     formula: "a loss of a row's logits o that sees them through s = sum o_k, q = sum o_k^2 and the target's o_c alone",
     source: "de Brebisson and Vincent 2016 (The Z-loss; An exploration of softmax alternatives)",
@@ -80,7 +80,7 @@ pub(super) const DENSE: Operation = Operation {
     ],
 };
 
-pub(super) const SOFTMAX_CROSS_ENTROPY: Operation = Operation {
+pub(crate) const SOFTMAX_CROSS_ENTROPY: Operation = Operation {
     name: "spherical.softmax_cross_entropy",
     formula: "lse - sum_k t_k o_k, lse = log sum exp o_k, t = (1 - label_smoothing) one-hot + label_smoothing/D, and \
               the penalty lse_penalty lse^2",
