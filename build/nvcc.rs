@@ -63,41 +63,42 @@ pub struct Nvcc {
 /// # Errors
 /// `NotFound`, with every place tried and what was wrong with it.
 pub fn find(workspace: Option<&Path>) -> Result<Nvcc, Error> {
-    let mut tried = Vec::new();
-    if let Some(path) = set("NVCC") {
-        let path = PathBuf::from(path);
-        return Nvcc::open(&path)
-            .map_err(|why| Error::NotFound { tried: vec![("$NVCC".into(), why)], workspace: None });
-    }
-    tried.push(("$NVCC".into(), "not set".into()));
-    let mut places = Vec::new();
-    for name in ["CUDA_HOME", "CUDA_PATH"] {
-        match set(name) {
-            Some(home) => places.push((format!("${name}"), PathBuf::from(home).join("bin"))),
-            None => tried.push((format!("${name}"), "not set".into())),
-        }
-    }
-    let on_path = set("PATH").map_or_else(Vec::new, |path| env::split_paths(&path).collect());
-    match on_path.into_iter().find(|folder| program(folder, "nvcc").is_file()) {
-        Some(folder) => places.push(("PATH".into(), folder)),
-        None => tried.push(("PATH".into(), "no nvcc in its folders".into())),
-    }
-    places.push(("/usr/local/cuda".into(), "/usr/local/cuda/bin".into()));
-    if let Some(workspace) = workspace {
-        places.push((".toolkit".into(), workspace.join(TOOLKIT_NVCC)));
-    }
-    for (place, folder) in places {
-        match Nvcc::open(&program(&folder, "nvcc")) {
-            Ok(nvcc) => return Ok(nvcc),
-            Err(why) => tried.push((place, why)),
-        }
-    }
-    Err(Error::NotFound { tried, workspace: workspace.map(Path::to_path_buf) })
+    Places { variable: &|name| env::var_os(name), system: Path::new("/usr/local/cuda"), workspace }.find()
 }
 
-/// An environment variable that is set to something.
-fn set(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
+/// Where an nvcc can be.
+pub struct Places<'a> {
+    /// The value of an environment variable.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Where the system's package manager puts CUDA.
+    pub system: &'a Path,
+    /// The workspace whose `.toolkit/` serves; none in a published package.
+    pub workspace: Option<&'a Path>,
+}
+
+impl Places<'_> {
+    /// As the free function `find`.
+    pub fn find(&self) -> Result<Nvcc, Error> {
+        let set = |name: &str| (self.variable)(name).filter(|value| !value.is_empty());
+        if let Some(path) = set("NVCC") {
+            let tried = |why| vec![("$NVCC".into(), why)];
+            return Nvcc::open(Path::new(&path)).map_err(|why| Error::NotFound { tried: tried(why), workspace: None });
+        }
+        let mut tried = vec![("$NVCC".into(), "not set".into())];
+        let mut attempt = |place: &str, folder: Option<PathBuf>, without: &str| {
+            let opened = folder.map_or_else(|| Err(without.into()), |folder| Nvcc::open(&program(&folder, "nvcc")));
+            opened.map_err(|why| tried.push((place.to_string(), why))).ok()
+        };
+        let home = |name| set(name).map(|home| PathBuf::from(home).join("bin"));
+        let path = set("PATH").unwrap_or_default();
+        let on_path = env::split_paths(&path).find(|folder| program(folder, "nvcc").is_file());
+        let found = attempt("$CUDA_HOME", home("CUDA_HOME"), "not set")
+            .or_else(|| attempt("$CUDA_PATH", home("CUDA_PATH"), "not set"))
+            .or_else(|| attempt("PATH", on_path, "no nvcc in its folders"))
+            .or_else(|| attempt(&self.system.to_string_lossy(), Some(self.system.join("bin")), ""))
+            .or_else(|| attempt(".toolkit", Some(self.workspace?.join(TOOLKIT_NVCC)), ""));
+        found.ok_or_else(|| Error::NotFound { tried, workspace: self.workspace.map(Path::to_path_buf) })
+    }
 }
 
 fn program(folder: &Path, name: &str) -> PathBuf {
@@ -228,7 +229,7 @@ impl Compiler {
     pub fn ptx(&self, source: &Path, architecture: Architecture) -> Result<Ptx, Error> {
         let cache = Cache::open(&self.cache, source, &architecture.to_string())?;
         let flags = self.flags();
-        let added = ["NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS"].map(set);
+        let added = ["NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS"].map(env::var_os);
         let named = Hash::of(&self.nvcc.version).and(&flags).and(added).and(architecture).and(source);
         if let Some((path, hash, dependencies)) = cache.lookup(named, &self.root, "ptx")? {
             return Ok(Ptx { path, dependencies, hash });

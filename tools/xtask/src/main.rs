@@ -46,7 +46,11 @@ enum Command {
         arguments: Vec<OsString>,
     },
     /// Writes src/bindings.rs from the headers that host and device share
-    Bindgen,
+    Bindgen {
+        /// Writes nothing and fails when the file is not what the headers say
+        #[arg(long)]
+        check: bool,
+    },
     /// Compiles the kernels for every default architecture, prints what ptxas reports and fails on a spill
     Kernels {
         /// Compiles for these instead, as OBLATE_CUDA_ARCHS lists them
@@ -65,7 +69,10 @@ fn main() -> ExitCode {
         Command::Check => check::all(&root).map(|()| ExitCode::SUCCESS),
         Command::Test { all, filters } => test::run(&root, all, &filters),
         Command::Validate { arguments } => validate(&root, &arguments),
-        Command::Bindgen => bindings::write(&root).map(|()| ExitCode::SUCCESS),
+        Command::Bindgen { check } => {
+            let run = if check { bindings::check } else { bindings::write };
+            run(&root).map(|()| ExitCode::SUCCESS)
+        }
         Command::Kernels { architectures } => {
             kernels::compile(&root, architectures.as_deref()).map(|()| ExitCode::SUCCESS)
         }

@@ -30,6 +30,7 @@ impl Totals {
 /// Runs the suite in release; the last line says how many tests passed and failed, over all binaries and doctests.
 pub(crate) fn run(root: &Path, all: bool, filters: &[String]) -> Result<ExitCode, Failure> {
     toolkit::nvcc(root)?;
+    toolkit::make(root)?; // the tests of bindgen need its libclang, whichever nvcc there is
     let mut cargo = process::cargo(root);
     cargo.args(["test", "--release", "--workspace", "--no-fail-fast", "--"]).args(filters);
     if all {

@@ -86,9 +86,9 @@ fn python() -> Result<&'static str, Failure> {
             Ok(output) if output.status.success() => return Ok(python),
             Ok(output) => {
                 let text = String::from_utf8_lossy(&output.stderr);
-                tried.push(format!("    {python}  {}", text.trim().lines().last().unwrap_or("does not run pip")));
+                tried.push(format!("    {python:7}  {}", text.trim().lines().last().unwrap_or("does not run pip")));
             }
-            Err(error) => tried.push(format!("    {python}  does not run: {error}")),
+            Err(error) => tried.push(format!("    {python:7}  does not run: {error}")),
         }
     }
     Err(Failure(format!(
