@@ -221,6 +221,22 @@ pub enum Error {
         /// The CUDA version that the kernels were built for.
         need: (u32, u32),
     },
+    /// A device that the kernels are not built for.
+    #[error("{name} has compute capability {}.{}, expected {}.{} or higher", have.0, have.1, need.0, need.1)]
+    CapabilityTooLow {
+        /// The device.
+        name: String,
+        /// Its compute capability.
+        have: (u32, u32),
+        /// The least that there are kernels for.
+        need: (u32, u32),
+    },
+    /// A `run` on a stream that is being captured into a graph, where a workspace cannot follow; `launch` can be captured.
+    #[error("{operation}: the stream is being captured, expected launch, not run, in a graph")]
+    Capturing {
+        /// The operation.
+        operation: &'static str,
+    },
     /// A device that the machine does not have.
     #[error("no CUDA device {ordinal}: the driver has {count}")]
     NoDevice {

@@ -1,6 +1,8 @@
 //! Hand-written CUDA kernels, with a thin Rust API.
 
+mod bindings;
 mod check;
+mod device;
 mod dtype;
 mod error;
 pub mod fatbin;
@@ -9,9 +11,13 @@ pub mod operations;
 mod random;
 mod reduction;
 pub mod spherical;
+mod status;
 mod tracked;
+mod view;
 
+pub use device::{Device, DeviceInfo, DevicePtr, Status, Stream, Workspace, devices};
 pub use dtype::Dtype;
 pub use error::{Error, Result};
 pub use reduction::Reduction;
 pub use tracked::Tracked;
+pub use view::{Element, View, ViewMut};
