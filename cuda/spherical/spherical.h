@@ -7,20 +7,20 @@
 // order. The variant below decides only which warp computes a chunk, so it never changes a bit of any output.
 //
 //   chunks = ceil(classes * sizeof f / CHUNK_BYTES)        segments = ceil(chunks / SEGMENT_CHUNKS)
-//   rounds = ceil(chunks / MAX_WARPS)                      warps = ceil(chunks / rounds)
+//   rounds = ceil(chunks / BLOCK_WARPS)                     warps = ceil(chunks / rounds)
 //
 // Variants, for OP = dense, softmax_cross_entropy and T = f32, f16, bf16. All shared memory named is dynamic.
 //
 //   when                                      launches in order  grid             threads      shared memory
 //   chunks = 1                                OP_T_warp          ceil(rows/8)     256          8 * SLOT_BYTES
 //   gradient, chunks * SLOT_BYTES <= limit    OP_T_block         rows             32 * warps   chunks * SLOT_BYTES
-//   else, rows * segments < 4 * SMs           OP_T_partials      rows * segments  512          16 * SLOT_BYTES
+//   else, rows < STREAM_ROWS                  OP_T_partials      rows * segments  512          16 * SLOT_BYTES
 //     (few long rows)                         OP_T_finish        ceil(rows/8)     256          0
 //                                             OP_T_gradient      rows * segments  512          16 * SLOT_BYTES
 //   else                                      OP_T_stream        rows             512          32 * SLOT_BYTES
 //
-// limit leaves two blocks on an SM: 80 KiB on 8.0, 112 KiB on 9.0 and 10.0, 44 KiB on 8.6, 8.9 and 12.0 (8 = WARP_ROWS,
-// 16 = MAX_WARPS, 32 = MAX_WARPS * STREAM_STAGES). "gradient" is grad_logits != null; OP_T_gradient is left out without
+// limit leaves two blocks on an SM: 76 KiB on 8.0, 108 KiB on 9.0 and 10.0, 44 KiB on 8.6, 8.9 and 12.0. 8 stands for
+// WARP_ROWS, 16 for MAX_WARPS, 32 for MAX_WARPS * STREAM_STAGES. "gradient" is grad_logits != null; OP_T_gradient is left out without
 // it. No rows: no launch. The grid is (n, 1, 1); rows and classes are at most 2^31 - 1.
 //
 // Reductions (reduction.cu). none: the launches above write loss [rows]. sum: they write row losses to workspace, then
@@ -43,14 +43,9 @@
 
 #include <stdint.h>
 
+#include "../common/row.h"
 #include "../common/status.h"
 
-#define CHUNK_BYTES 2048    // of a row's logits: a warp's four 16-byte vectors a lane
-#define SLOT_BYTES 2080     // shared memory of a chunk: the 32-byte sectors that it touches, at most 65
-#define SEGMENT_CHUNKS 16   // chunks merged by one tree: 16 Ki elements of 16 bits, 8 Ki of 32
-#define WARP_ROWS 8         // rows, each a warp's, in a block of OP_T_warp and OP_T_finish
-#define MAX_WARPS 16        // warps in a block of every other variant
-#define STREAM_STAGES 2     // chunks in flight to a warp of OP_T_stream
 #define REDUCTION_THREADS 1024
 
 // Loss of spherical.dense (`loss_kind`).
@@ -73,10 +68,11 @@ typedef struct {
   const float* denominator;  // f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
   float* loss;               // f32 [rows]: row losses times row_weights
   void* grad_logits;         // f [rows, classes]; null: none wanted
-  float* target_gradients;   // f32 [rows, targets_per_row], workspace; null when targets_per_row is 1 or without gradient
-  void* partials;            // [rows, segments] of 16 bytes, workspace of partials and finish
-  void* coefficients;        // [rows] of 32 bytes, workspace of finish and gradient
-  Status* status;            // see common/status.h
+  float*
+      target_gradients;  // f32 [rows, targets_per_row], workspace; null when targets_per_row is 1 or without gradient
+  void* partials;        // [rows, segments] of 16 bytes, workspace of partials and finish
+  void* coefficients;    // [rows] of 32 bytes, workspace of finish and gradient
+  Status* status;        // see common/status.h
   uint64_t rows;
   uint64_t classes;
   uint64_t targets_per_row;   // 1 for targets [rows]
@@ -93,18 +89,18 @@ typedef struct {
 
 // spherical.softmax_cross_entropy: log-softmax with label smoothing and a penalty on the log-sum-exp.
 typedef struct {
-  const void* logits;         // f [rows, classes]; -inf is a masked class
-  const void* targets;        // i64 or u32 [rows]
-  const float* row_weights;   // f32 [rows]; null: ones
-  const float* grad_loss;     // f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
-  const float* denominator;   // f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
-  float* loss;                // f32 [rows]: row losses times row_weights, without the penalty
-  float* penalty;             // f32 [rows]: lse_penalty * lse^2 times row_weights; null: not wanted
-  float* lse;                 // f32 [rows]; null: not wanted
-  void* grad_logits;          // f [rows, classes], of loss + penalty; null: none wanted
-  void* partials;             // [rows, segments] of 16 bytes, workspace of partials and finish
-  void* coefficients;         // [rows] of 32 bytes, workspace of finish and gradient
-  Status* status;             // see common/status.h
+  const void* logits;        // f [rows, classes]; -inf is a masked class
+  const void* targets;       // i64 or u32 [rows]
+  const float* row_weights;  // f32 [rows]; null: ones
+  const float* grad_loss;    // f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+  const float* denominator;  // f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+  float* loss;               // f32 [rows]: row losses times row_weights, without the penalty
+  float* penalty;            // f32 [rows]: lse_penalty * lse^2 times row_weights; null: not wanted
+  float* lse;                // f32 [rows]; null: not wanted
+  void* grad_logits;         // f [rows, classes], of loss + penalty; null: none wanted
+  void* partials;            // [rows, segments] of 16 bytes, workspace of partials and finish
+  void* coefficients;        // [rows] of 32 bytes, workspace of finish and gradient
+  Status* status;            // see common/status.h
   uint64_t rows;
   uint64_t classes;
   int64_t ignore_index;
@@ -119,14 +115,14 @@ typedef struct {
 // reduction_denominator: grid 1, REDUCTION_THREADS. What `mean` divides by: the sum of row_weights over the rows that
 // are not ignored, their number without weights; 1 when there is no such row, so that the mean is 0.
 typedef struct {
-  const void* targets;        // i64 or u32 [rows, targets_per_row]
-  const float* row_weights;   // f32 [rows]; null: ones
-  float* denominator;         // f32 []
+  const void* targets;       // i64 or u32 [rows, targets_per_row]
+  const float* row_weights;  // f32 [rows]; null: ones
+  float* denominator;        // f32 []
   uint64_t rows;
   uint64_t targets_per_row;
   int64_t ignore_index;
-  uint32_t index_dtype;       // INDEX_*
-  uint32_t reserved;          // 0
+  uint32_t index_dtype;  // INDEX_*
+  uint32_t reserved;     // 0
 } ReductionDenominatorParams;
 
 // reduction_sum: grid 1, or 2 when there is a penalty, REDUCTION_THREADS. Adds the row values in a fixed order.

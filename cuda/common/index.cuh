@@ -1,0 +1,55 @@
+// Where the chunks of a row lie: addresses and counts alone, in 64 bits, so that the host can test them as they are.
+//
+// A row starts at any element. Its chunk c is the bytes [begin, end), CHUNK_BYTES of them (fewer in the last). Memory is
+// moved by sectors of 32 bytes, so a chunk's warp copies the sectors that the chunk touches, and later writes the
+// gradient of those sectors that *start* in the chunk; sector boundaries are those of the address:
+//
+//   address      |.......|.......|.......|.......|       sectors of 32 bytes
+//   chunk c          [begin ........ end)
+//   copied       |<-------------------->|                floor(begin) .. ceil(end), cut at the row's ends
+//   gradient             |<------------>|                ceil(begin) .. ceil(end); chunk 0 starts at the row's begin
+//
+// Each sector of the gradient has one warp, and a full chunk has CHUNK_BYTES of them: four whole 512-byte requests.
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __CUDACC__
+#define OBLATE_HOST_DEVICE __host__ __device__ __forceinline__
+#else
+#define OBLATE_HOST_DEVICE inline
+#endif
+
+namespace oblate {
+constexpr uint64_t SECTOR_BYTES = 32;
+
+OBLATE_HOST_DEVICE uint64_t sector_floor(uint64_t address) { return address & ~(SECTOR_BYTES - 1); }
+OBLATE_HOST_DEVICE uint64_t sector_ceil(uint64_t address) { return sector_floor(address + SECTOR_BYTES - 1); }
+OBLATE_HOST_DEVICE uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+OBLATE_HOST_DEVICE uint64_t chunks_of(uint64_t classes, uint64_t element_bytes, uint64_t chunk_bytes) {
+  return (classes * element_bytes + chunk_bytes - 1) / chunk_bytes;
+}
+
+// Byte addresses of one chunk of one row of a [rows, classes] tensor.
+struct ChunkSpan {
+  uint64_t row_begin, row_end;  // the row
+  uint64_t begin, end;          // the chunk
+  uint64_t slot;                // what lies at the start of the chunk's slot in shared memory: floor(begin)
+  uint64_t gradient_begin;      // the gradient that this chunk's warp writes
+  uint64_t gradient_end;
+};
+
+OBLATE_HOST_DEVICE ChunkSpan chunk_span(uint64_t tensor, uint64_t row, uint64_t classes, uint64_t element_bytes,
+                                        uint64_t chunk, uint64_t chunk_bytes) {
+  ChunkSpan s;
+  s.row_begin = tensor + row * classes * element_bytes;
+  s.row_end = s.row_begin + classes * element_bytes;
+  s.begin = s.row_begin + chunk * chunk_bytes;
+  s.end = least(s.begin + chunk_bytes, s.row_end);
+  s.slot = sector_floor(s.begin);
+  s.gradient_begin = chunk == 0 ? s.row_begin : least(sector_ceil(s.begin), s.row_end);
+  s.gradient_end = least(sector_ceil(s.end), s.row_end);
+  return s;
+}
+}  // namespace oblate

@@ -1,0 +1,95 @@
+// Mean and sum of squared deviations of a row, without cancellation and without overflow of what is representable.
+//
+// A chunk is in registers, so it takes two passes: mean = sum x / n, then d_k = x_k - mean, S1 = sum d_k, S2 = sum d_k^2,
+// and the rounding of the mean is taken back: mean + S1/n, m2 = S2 - S1^2/n. Chunks merge by Chan, Golub and LeVeque
+// (1983). A constant row gives m2 = 0 and its own value as mean, exactly: d_k is then one small number of units in the
+// last place, whose 1024-fold sums are exact, so both corrections are; and equal means merge with delta = 0.
+//
+// Squares of what is beyond 2^40 or below 2^-40 could leave f32's range, so a chunk whose largest magnitude is there is
+// scaled first, by 2^-80 or 2^88: the scaled magnitudes then lie below 2^48, and n <= 2^31 of their squares below 2^127.
+// A chunk of zeros fits any scale and takes the largest. Merging brings both sides to the smaller scale.
+//
+// Infinities and NaN. A chunk with any has mean = the IEEE sum of those elements (an infinity, or NaN) and m2 = the sum
+// of their squares (infinity; NaN with a NaN), and so has a row: the sums s and q that a formula asks for.
+#pragma once
+
+#include "reduce.cuh"
+#include "row.cuh"
+
+namespace oblate {
+struct Moments {
+  float count;  // elements; 0 in the neutral one
+  float mean;   // scale times their mean
+  float m2;     // scale^2 times their sum of squared deviations; never negative
+  float scale;  // 2^-80, 1 or 2^88
+
+  static __device__ __forceinline__ Moments none() { return {0.f, 0.f, 0.f, 0x1p88f}; }
+};
+
+// Sums of the deviations from an estimate of the mean, and of their squares.
+struct Deviations {
+  float d, d2;
+
+  __device__ __forceinline__ void operator+=(const Deviations& other) {
+    d += other.d;
+    d2 += other.d2;
+  }
+};
+
+template <class f>
+__device__ __forceinline__ float moments_scale(const Chunk<f>& chunk) {
+  float top = 0.f;
+#pragma unroll
+  for (float x : chunk.x) top = fmaxf(top, fabsf(x));
+  if (__any_sync(ALL_LANES, top > 0x1p40f)) return 0x1p-80f;
+  return __any_sync(ALL_LANES, top >= 0x1p-40f) ? 1.f : 0x1p88f;
+}
+// Every finite f16 is 0 or between 2^-24 and 2^16.
+__device__ __forceinline__ float moments_scale(const Chunk<__half>&) { return 1.f; }
+
+// The moments of a chunk, whose elements beyond the row are zeros, in every lane.
+template <class f>
+__device__ __forceinline__ Moments chunk_moments(Chunk<f>& chunk) {
+  const float n = static_cast<float>(chunk.count), scale = moments_scale(chunk);
+  if (scale != 1.f) {  // uniform in the warp
+#pragma unroll
+    for (float& x : chunk.x) x *= scale;
+  }
+  const float mean = warp_sum(chunk.sum(0.f, [](float& sum, float x) { sum += x; })) / n;
+  chunk.refill(isfinite(mean) ? mean : 0.f);  // what is beyond the row does not deviate
+  const Deviations lane = chunk.sum(Deviations{0.f, 0.f}, [=](Deviations& sum, float x) {
+    sum.d += x - mean;
+    sum.d2 = fmaf(x - mean, x - mean, sum.d2);
+  });
+  const float s1 = warp_sum(lane.d), s2 = warp_sum(lane.d2);
+  const float shift = s1 / n, m2 = fmaf(-s1, shift, s2);
+  Moments moments = {n, mean + shift, m2 > 0.f ? m2 : 0.f, scale};
+  if (__any_sync(ALL_LANES, !isfinite(m2))) {  // in all lanes or none; the vote lets the compiler know it too
+    float s = 0.f, q = 0.f;
+#pragma unroll 1
+    for (uint32_t i = lane_index(); i < chunk.count; i += WARP) {
+      const float x = widen(chunk.elements[i]);
+      if (!isfinite(x)) {
+        s += x;
+        q = fmaf(x, x, q);
+      }
+    }
+    moments.mean = warp_sum(s);
+    moments.m2 = warp_sum(q);
+  }
+  return moments;
+}
+
+// Of the elements of a and those of b after them.
+__device__ __forceinline__ Moments merge(const Moments& a, const Moments& b) {
+  if (b.count == 0.f) return a;
+  if (a.count == 0.f) return b;
+  const float scale = fminf(a.scale, b.scale);
+  const float to_a = scale / a.scale, to_b = scale / b.scale;  // powers of two, or 0 for 2^-168
+  const float mean_a = a.mean * to_a, mean_b = b.mean * to_b, m2 = a.m2 * to_a * to_a + b.m2 * to_b * to_b;
+  const float count = a.count + b.count;
+  if (!isfinite(m2)) return {count, a.mean + b.mean, a.m2 + b.m2, scale};
+  const float delta = mean_b - mean_a, weight = b.count / count;
+  return {count, fmaf(delta, weight, mean_a), fmaf(delta * a.count, delta * weight, m2), scale};
+}
+}  // namespace oblate

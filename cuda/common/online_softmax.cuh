@@ -1,0 +1,67 @@
+// The log-sum-exp of a row, shifted by its largest element, in one pass over its chunks; and the sum of what each
+// element lies below the largest, which label smoothing needs.
+//
+//   max = max_k o_k     sum = sum_k exp(o_k - max)     below = sum_k (max - o_k)     count = #{k: o_k > -inf}
+//
+// all over the elements that are not -inf. Every term is positive: no cancellation, whatever the logits' offset. Chunks
+// merge with the factor exp(max_a - max) <= 1 and by count_a (max - max_a) >= 0.
+//
+// Infinities and NaN. A row of -inf alone has sum = 0. With +inf, max and sum are +inf, so that max + log(sum) is. NaN
+// anywhere makes sum NaN, whatever max is then.
+#pragma once
+
+#include "reduce.cuh"
+#include "row.cuh"
+
+namespace oblate {
+constexpr float LOG2_E = 1.44269504f;
+
+// exp(x) with relative error 2^-22 + |x| 2^-23.5 (PTX ISA, "Floating Point Instructions: ex2": 2 ulp on the full range;
+// and the rounding of the product); 0 below 2^-126.
+__device__ __forceinline__ float exp_approximate(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x * LOG2_E));
+  return y;
+}
+
+struct OnlineSoftmax {
+  float max;
+  float sum;
+  float below;
+  uint32_t count;
+
+  static __device__ __forceinline__ OnlineSoftmax none() { return {-INFINITY, 0.f, 0.f, 0}; }
+  // What the exponents are shifted by: infinity minus itself would be NaN.
+  static __device__ __forceinline__ float base(float max) { return isfinite(max) ? max : 0.f; }
+};
+
+// The statistics of a chunk, whose elements beyond the row are -inf, in every lane. `with_below` is uniform in the grid.
+template <class f>
+__device__ __forceinline__ OnlineSoftmax chunk_softmax(const Chunk<f>& chunk, bool with_below) {
+  float max = -INFINITY;
+#pragma unroll
+  for (float x : chunk.x) max = fmaxf(max, x);
+  max = warp_max(max);
+  const float base = OnlineSoftmax::base(max);
+  OnlineSoftmax s = {max, 0.f, 0.f, 0};
+  s.sum = warp_sum(chunk.sum(0.f, [=](float& sum, float x) { sum += exp_approximate(x - base); }));
+  if (with_below) {
+    s.below = warp_sum(chunk.sum(0.f, [=](float& sum, float x) { sum += x == -INFINITY ? 0.f : max - x; }));
+#pragma unroll
+    for (float x : chunk.x) s.count += x != -INFINITY;
+    s.count = warp_sum(s.count);
+  }
+  return s;
+}
+
+// Of the elements of a and those of b after them.
+__device__ __forceinline__ OnlineSoftmax merge(const OnlineSoftmax& a, const OnlineSoftmax& b) {
+  const float max = fmaxf(a.max, b.max);
+  const auto factor = [=](float part) { return part == max ? 1.f : exp_approximate(part - max); };
+  const auto lower = [=](float part, uint32_t count) {
+    return part == max || count == 0 ? 0.f : static_cast<float>(count) * (max - part);
+  };
+  return {max, a.sum * factor(a.max) + b.sum * factor(b.max),
+          (a.below + lower(a.max, a.count)) + (b.below + lower(b.max, b.count)), a.count + b.count};
+}
+}  // namespace oblate

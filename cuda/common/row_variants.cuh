@@ -1,0 +1,285 @@
+// The ways in which warps share the rows of a row kernel (spherical.h says which is for what shape). An operation is a
+// struct that gives
+//
+//   f, Params          the element type, and the struct of arguments: logits, grad_logits, rows, classes, partials,
+//                      coefficients
+//   Partial            16 bytes; Partial::none() and merge(Partial, Partial) are found beside it
+//   Row                at most 32 bytes: all that the gradient of an element needs besides the element; `ignored`
+//   FILL               what stands for the elements of a chunk beyond the row
+//   statistics(p, Chunk&) -> Partial              by a warp, in every lane
+//   finish(p, row, Partial) -> Row                by a warp; writes the row's loss; reads the logits of its targets
+//   Row::gradient(o) -> float                     of an element that is no target
+//   store_targets(p, row, Row, begin, end)        by a warp; writes the gradient of the targets in [begin, end)
+//
+// The order of a row's merges is here alone: a tree over the chunks of a segment, then segment after segment.
+#pragma once
+
+#include "row.cuh"
+
+namespace oblate {
+constexpr uint32_t WINDOW_CHUNKS = 16 * SEGMENT_CHUNKS;  // chunks whose partials wait in shared memory for their merge
+constexpr uint32_t MAX_THREADS = MAX_WARPS * WARP;
+static_assert(SEGMENT_CHUNKS == MAX_WARPS && 2 * SEGMENT_CHUNKS == WARP,
+              "a warp a chunk; two segments merge in a warp");
+
+extern __shared__ __align__(16) unsigned char slots[];
+
+__device__ __forceinline__ unsigned char* slot(uint32_t index) { return slots + index * SLOT_BYTES; }
+
+// Merges the first `count` partials onto `total`, by one warp; the first is a segment's first. In lanes 0 and 16 the
+// tree over 16 lanes is complete, adjacent chunks first.
+template <class Partial>
+__device__ __forceinline__ Partial merge_segments(Partial total, const Partial* partials, uint32_t count) {
+  for (uint32_t first = 0; first < count; first += WARP) {
+    const uint32_t i = first + lane_index();
+    Partial segment = i < count ? partials[i] : Partial::none();
+#pragma unroll
+    for (uint32_t step = 1; step < SEGMENT_CHUNKS; step *= 2) segment = merge(segment, from_above(segment, step));
+    total = merge(total, from_lane(segment, 0));
+    total = merge(total, from_lane(segment, SEGMENT_CHUNKS));
+  }
+  return total;
+}
+
+template <class Op>
+__device__ __forceinline__ typename Op::Partial statistics(const typename Op::Params& p, const unsigned char* slot,
+                                                           const ChunkSpan& span) {
+  Chunk<typename Op::f> chunk(slot, span, Op::FILL);
+  return Op::statistics(p, chunk);
+}
+
+template <class Op>
+__device__ __forceinline__ void store(const typename Op::Params& p, const RowTensor<typename Op::f>& logits,
+                                      const unsigned char* slot, const ChunkSpan& span, const typename Op::Row& row) {
+  if (row.ignored) {  // whatever its logits, NaN too
+    store_gradient(slot, logits, span, p.grad_logits, [](float) { return 0.f; });
+  } else {
+    store_gradient(slot, logits, span, p.grad_logits, [&](float o) { return row.gradient(o); });
+  }
+}
+
+// A warp per row of one chunk.
+template <class Op>
+__device__ __forceinline__ void row_warp(const typename Op::Params& p) {
+  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
+  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * WARP_ROWS + warp_index();
+  if (row >= p.rows) return;
+  unsigned char* const own = slot(warp_index());
+  const ChunkSpan span = logits.span(row, 0);
+  copy_for_statistics(own, logits, span);
+  cp_async_commit();
+  cp_async_wait<0>();
+  __syncwarp();  // every lane's copies before any lane reads the slot
+  const auto total = merge(Op::Partial::none(), statistics<Op>(p, own, span));
+  const auto constants = Op::finish(p, row, total);
+  if (p.grad_logits == nullptr) return;
+  store<Op>(p, logits, own, span, constants);
+  __syncwarp();  // the row's gradient before its targets' entries replace it
+  Op::store_targets(p, row, constants, 0, p.classes);
+}
+
+// A block per row, all of whose chunks stay in shared memory; warp w takes the chunks w, w + warps, ...
+template <class Op>
+__device__ __forceinline__ void row_block(const typename Op::Params& p) {
+  __shared__ typename Op::Partial partials[WINDOW_CHUNKS];
+  __shared__ typename Op::Row shared_constants;
+  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
+  const uint64_t row = blockIdx.x;
+  const uint32_t chunks = logits.chunks(), warps = blockDim.x / WARP, warp = warp_index();
+#pragma unroll 1
+  for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
+    copy_for_statistics(slot(chunk), logits, logits.span(row, chunk));
+    cp_async_commit();
+  }
+#pragma unroll 1
+  for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
+    if (chunk + warps < chunks) {
+      cp_async_wait<1>();  // the copies are done in order: the last chunk's may go on
+    } else {
+      cp_async_wait<0>();
+    }
+    __syncwarp();  // every lane's copies before any lane reads the slot
+    const auto partial = statistics<Op>(p, slot(chunk), logits.span(row, chunk));
+    if (lane_index() == 0) partials[chunk] = partial;
+  }
+  __syncthreads();  // every chunk's partial before warp 0 merges them
+  if (warp == 0) {
+    const auto constants = Op::finish(p, row, merge_segments(Op::Partial::none(), partials, chunks));
+    if (lane_index() == 0) shared_constants = constants;
+  }
+  if (p.grad_logits == nullptr) return;
+  __syncthreads();  // the row's constants, and the reads of its targets' logits, before its gradient is written
+  const auto constants = shared_constants;
+#pragma unroll 1
+  for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
+    store<Op>(p, logits, slot(chunk), logits.span(row, chunk), constants);
+  }
+  __syncthreads();  // the row's gradient before its targets' entries replace it
+  if (warp == 0) Op::store_targets(p, row, constants, 0, p.classes);
+}
+
+// A block per row that is read twice, the second time backwards: what was read last is still in L2. Each warp keeps
+// STREAM_STAGES of its chunks in flight.
+template <class Op>
+__device__ __forceinline__ void row_stream(const typename Op::Params& p) {
+  __shared__ typename Op::Partial partials[WINDOW_CHUNKS];
+  __shared__ typename Op::Partial total;  // of the windows so far, warp 0's
+  __shared__ typename Op::Row shared_constants;
+  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
+  const uint64_t row = blockIdx.x;
+  const uint32_t chunks = logits.chunks(), warp = warp_index();
+  const auto own = [](uint32_t chunk) {
+    return slot(chunk % (STREAM_STAGES * MAX_WARPS));
+  };  // chunk mod MAX_WARPS = warp
+
+  const auto read = [&](uint32_t chunk) {
+    if (chunk < chunks) copy_for_statistics(own(chunk), logits, logits.span(row, chunk));
+    cp_async_commit();  // an empty group too, so that the count of those in flight stays right
+  };
+  for (uint32_t stage = 0; stage < STREAM_STAGES - 1; ++stage) read(warp + stage * MAX_WARPS);
+  if (threadIdx.x == 0) total = Op::Partial::none();
+  for (uint32_t window = 0; window < chunks; window += WINDOW_CHUNKS) {
+    const uint32_t window_end = least(window + WINDOW_CHUNKS, chunks);
+#pragma unroll 1
+    for (uint32_t chunk = window + warp; chunk < window_end; chunk += MAX_WARPS) {
+      __syncwarp();  // every lane has read the slot that the next copy fills
+      read(chunk + (STREAM_STAGES - 1) * MAX_WARPS);
+      cp_async_wait<STREAM_STAGES - 1>();
+      __syncwarp();  // every lane's copies before any lane reads the slot
+      const auto partial = statistics<Op>(p, own(chunk), logits.span(row, chunk));
+      if (lane_index() == 0) partials[chunk % WINDOW_CHUNKS] = partial;
+    }
+    __syncthreads();  // the window's partials before warp 0 merges them
+    if (warp == 0) {
+      const auto merged = merge_segments(total, partials, window_end - window);
+      __syncwarp();  // every lane has read the total before lane 0 replaces it
+      if (lane_index() == 0) total = merged;
+    }
+    __syncthreads();  // their merge before the next window replaces them
+  }
+  if (warp == 0) {
+    const auto constants = Op::finish(p, row, total);
+    if (lane_index() == 0) shared_constants = constants;
+  }
+  if (p.grad_logits == nullptr) return;
+  cp_async_wait<0>();
+  __syncthreads();  // the row's constants, and every read of its logits, before its gradient is written
+  const auto constants = shared_constants;
+
+  const uint32_t own_chunks = warp < chunks ? (chunks - warp + MAX_WARPS - 1) / MAX_WARPS : 0;
+  const auto read_back = [&](uint32_t i) {  // the warp's i-th chunk, if i is not "before 0"
+    if (i < own_chunks) {
+      const uint32_t chunk = warp + i * MAX_WARPS;
+      copy_for_gradient(own(chunk), logits, logits.span(row, chunk));
+    }
+    cp_async_commit();
+  };
+  for (uint32_t stage = 1; stage < STREAM_STAGES; ++stage) read_back(own_chunks - stage);
+#pragma unroll 1
+  for (uint32_t i = own_chunks; i-- > 0;) {
+    __syncwarp();  // every lane has read the slot that the next copy fills
+    read_back(i - (STREAM_STAGES - 1));
+    cp_async_wait<STREAM_STAGES - 1>();
+    __syncwarp();  // every lane's copies before any lane reads the slot
+    const uint32_t chunk = warp + i * MAX_WARPS;
+    store<Op>(p, logits, own(chunk), logits.span(row, chunk), constants);
+  }
+  __syncthreads();  // the row's gradient before its targets' entries replace it
+  if (warp == 0) Op::store_targets(p, row, constants, 0, p.classes);
+}
+
+// The block's segment of its row, for the three launches of few long rows; the block's warp takes one chunk of it.
+template <class f>
+struct Segment {
+  uint64_t row;
+  uint32_t index, chunk, chunks;
+
+  __device__ __forceinline__ explicit Segment(const RowTensor<f>& logits) {
+    chunks = logits.chunks();
+    const uint32_t segments = (chunks + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS;
+    row = blockIdx.x / segments;
+    index = blockIdx.x % segments;
+    chunk = index * SEGMENT_CHUNKS + warp_index();
+  }
+};
+
+// First launch: the partial of each segment.
+template <class Op>
+__device__ __forceinline__ void row_partials(const typename Op::Params& p) {
+  __shared__ typename Op::Partial partials[SEGMENT_CHUNKS];
+  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
+  const Segment<typename Op::f> segment(logits);
+  auto partial = Op::Partial::none();
+  if (segment.chunk < segment.chunks) {
+    const ChunkSpan span = logits.span(segment.row, segment.chunk);
+    copy_for_statistics(slot(warp_index()), logits, span);
+    cp_async_commit();
+    cp_async_wait<0>();
+    __syncwarp();  // every lane's copies before any lane reads the slot
+    partial = statistics<Op>(p, slot(warp_index()), span);
+  }
+  if (lane_index() == 0) partials[warp_index()] = partial;
+  __syncthreads();  // every chunk's partial before warp 0 merges them
+  if (warp_index() != 0) return;
+  const auto total = merge_segments(Op::Partial::none(), partials, SEGMENT_CHUNKS);
+  if (lane_index() == 0) static_cast<typename Op::Partial*>(p.partials)[blockIdx.x] = total;
+}
+
+// Second launch: a warp per row merges its segments in index order.
+template <class Op>
+__device__ __forceinline__ void row_finish(const typename Op::Params& p) {
+  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
+  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * WARP_ROWS + warp_index();
+  if (row >= p.rows) return;
+  const uint64_t segments = (logits.chunks() + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS;
+  const auto* partials = static_cast<const typename Op::Partial*>(p.partials) + row * segments;
+  auto total = Op::Partial::none();
+  for (uint64_t first = 0; first < segments; first += WARP) {
+    const uint64_t i = first + lane_index();
+    const auto partial = i < segments ? partials[i] : Op::Partial::none();
+    for (uint32_t lane = 0; lane < WARP; ++lane) total = merge(total, from_lane(partial, lane));
+  }
+  const auto constants = Op::finish(p, row, total);
+  if (lane_index() == 0 && p.coefficients != nullptr) {
+    static_cast<typename Op::Row*>(p.coefficients)[row] = constants;
+  }
+}
+
+// Third launch: the gradient of each segment.
+template <class Op>
+__device__ __forceinline__ void row_gradient(const typename Op::Params& p) {
+  using f = typename Op::f;
+  const RowTensor<f> logits(p.logits, p.rows, p.classes);
+  const Segment<f> segment(logits);
+  const auto constants = static_cast<const typename Op::Row*>(p.coefficients)[segment.row];
+  if (segment.chunk < segment.chunks) {
+    const ChunkSpan span = logits.span(segment.row, segment.chunk);
+    copy_for_gradient(slot(warp_index()), logits, span);
+    cp_async_commit();
+    cp_async_wait<0>();
+    __syncwarp();  // every lane's copies before any lane reads the slot
+    store<Op>(p, logits, slot(warp_index()), span, constants);
+  }
+  __syncthreads();  // the segment's gradient before its targets' entries replace it
+  if (warp_index() != 0) return;
+  const uint64_t last = least((segment.index + 1) * SEGMENT_CHUNKS, segment.chunks) - 1;
+  const ChunkSpan first_span = logits.span(segment.row, segment.index * SEGMENT_CHUNKS);
+  const ChunkSpan last_span = logits.span(segment.row, last);
+  Op::store_targets(p, segment.row, constants, (first_span.gradient_begin - first_span.row_begin) / sizeof(f),
+                    (last_span.gradient_end - first_span.row_begin) / sizeof(f));
+}
+}  // namespace oblate
+
+// The entry points of an operation whose struct is `operation`<f>: operation_dtype_variant.
+#define ROW_ENTRY(operation, Op, Params, dtype, f, variant, threads, blocks) \
+  extern "C" __global__ void __launch_bounds__(threads, blocks)              \
+      operation##_##dtype##_##variant(const __grid_constant__ Params p) {    \
+    oblate::row_##variant<oblate::Op<f>>(p);                                 \
+  }
+#define ROW_ENTRIES(operation, Op, Params, dtype, f)                              \
+  ROW_ENTRY(operation, Op, Params, dtype, f, warp, WARP_ROWS* oblate::WARP, 3)    \
+  ROW_ENTRY(operation, Op, Params, dtype, f, block, BLOCK_WARPS* oblate::WARP, 2) \
+  ROW_ENTRY(operation, Op, Params, dtype, f, stream, oblate::MAX_THREADS, 2)      \
+  ROW_ENTRY(operation, Op, Params, dtype, f, partials, oblate::MAX_THREADS, 2)    \
+  ROW_ENTRY(operation, Op, Params, dtype, f, finish, WARP_ROWS* oblate::WARP, 2)  \
+  ROW_ENTRY(operation, Op, Params, dtype, f, gradient, oblate::MAX_THREADS, 2)

@@ -1,0 +1,135 @@
+// spherical.dense: a spherical loss on given logits, and its gradient.
+//
+//   s = sum_k o_k,  q = sum_k o_k^2,  mu = s/D,  sigma^2 = q/D - mu^2,  z_k = (o_k - mu)/sigma         k = 0 .. D-1
+//   squared_error           L = q - 2 o_c + 1
+//   log_spherical_softmax   L = -log((o_c^2 + eps)/(q + D eps))
+//   log_taylor_softmax      L = -log((1 + o_c + o_c^2/2)/(D + s + q/2))
+//   z                       L = softplus(a (b - z_c))/a
+//   dL/do_k = Ls + 2 Lq o_k + [k = c] Lc; with K targets of values v_j: sum_j v_j L(o_cj), for squared_error
+//   q - 2 sum_j v_j o_cj + sum_c (sum of the v_j that name c)^2
+//
+// Shapes    logits f [B, D], targets [B] or [B, K] with values f32 -> loss f32 [B], grad_logits f [B, D]; f = f32, f16,
+//           bf16. B = 0 launches nothing.
+// Source    de Brebisson and Vincent 2016 (the Z-loss; An exploration of softmax alternatives belonging to the spherical
+//           loss family), Vincent et al. 2015; moments merged as Chan, Golub and LeVeque 1983.
+// Work      A warp per chunk of 2 KiB, by the variants of common/row_variants.cuh. One kernel for all four losses: they
+//           see a row through (mean, m2) alone, and differ in the few operations that are done once a row, so that a
+//           loss of its own per kernel would save nothing per element and cost four times the code.
+// Traffic   Variants warp and block: every byte of logits once in, of grad_logits once out, and at most one 32-byte
+//           sector per chunk besides (1/64 of the reading). Variants stream and partials + gradient read the logits
+//           twice. All by 16-byte accesses, whatever D, when logits and grad_logits agree modulo 16.
+// Numerics  f32. With u = 2^-24, q and m2 are within 40 u of exact for a row of one chunk, (60 + log2 D) u beyond it,
+//           relative to sum o^2 and to D sigma^2 + u D mu^2; mu within 30 u of mean |o|: docs/numerics.md derives it, and
+//           the losses' bounds from it. A constant row has sigma = 0 exactly.
+#include "../common/row_variants.cuh"
+#include "losses.cuh"
+#include "targets.cuh"
+
+namespace oblate {
+template <class element>
+struct Dense {
+  using f = element;
+  using Params = DenseParams;
+  using Partial = Moments;
+  using Row = SphericalRow;
+  static constexpr float FILL = 0.f;
+
+  static __device__ __forceinline__ Moments statistics(const Params&, Chunk<f>& chunk) { return chunk_moments(chunk); }
+
+  // Target j of a row: its class, and its value; dropped when it is ignore_index.
+  struct Target {
+    int64_t index;
+    float value;
+    bool kept, valid;
+
+    __device__ __forceinline__ Target(const Params& p, uint64_t row, uint64_t j) {
+      const uint64_t flat = row * p.targets_per_row + j;
+      index = load_index(p.targets, p.index_dtype, flat);
+      value = p.values == nullptr ? 1.f : p.values[flat];
+      kept = index != p.ignore_index;
+      valid = index >= 0 && static_cast<uint64_t>(index) < p.classes;
+    }
+  };
+
+  static __device__ __forceinline__ float logit(const Params& p, uint64_t row, int64_t index) {
+    return widen(static_cast<const f*>(p.logits)[row * p.classes + index]);
+  }
+
+  // The sum of the row's values that name the class, in the order of the entries.
+  static __device__ __forceinline__ float named(const Params& p, uint64_t row, int64_t index) {
+    if (p.targets_per_row == 1) return Target(p, row, 0).value;
+    float sum = 0.f;
+    for (uint64_t i = 0; i < p.targets_per_row; ++i) {
+      const Target other(p, row, i);
+      if (other.index == index) sum += other.value;
+    }
+    return sum;
+  }
+
+  static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const Moments& total) {
+    const SphericalLoss spherical(p, total);
+    float loss = 0.f, slope = 0.f, offset = 0.f;
+    bool kept = false, valid = true;
+    for (uint64_t j = lane_index(); j < p.targets_per_row; j += WARP) {
+      const Target target(p, row, j);
+      if (!target.kept) continue;
+      kept = true;
+      if (!target.valid) {
+        valid = false;
+        report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, row * p.targets_per_row + j);
+        continue;
+      }
+      const TargetTerms terms = spherical.target(logit(p, row, target.index));
+      loss = fmaf(target.value, terms.loss, loss);
+      slope = fmaf(target.value, terms.slope, slope);
+      offset = fmaf(target.value, terms.offset, offset);
+      if (p.loss_kind == LOSS_SQUARED_ERROR) loss = fmaf(target.value, named(p, row, target.index), loss);
+    }
+    kept = __any_sync(ALL_LANES, kept);
+    valid = __all_sync(ALL_LANES, valid);
+    loss = warp_sum(loss);
+    Row constants = spherical.row(warp_sum(slope), warp_sum(offset), upstream(p, row));
+    if (p.loss_kind == LOSS_SQUARED_ERROR) loss += spherical.square_sum();
+    if (!valid) {
+      loss = NAN;
+      constants.factor = NAN;
+    }
+    constants.ignored = !kept;
+    if (lane_index() == 0) p.loss[row] = kept ? weighted(p, row, loss) : 0.f;
+    if (p.grad_logits == nullptr || !valid || !kept) return constants;
+
+    // Now, while no gradient has replaced a logit. Entries that name one class each find the same gradient for it.
+    for (uint64_t j = lane_index(); j < p.targets_per_row; j += WARP) {
+      const Target target(p, row, j);
+      if (!target.kept) continue;
+      const float o = logit(p, row, target.index);
+      const float excess = spherical.target(o).excess;
+      const float gradient = fmaf(named(p, row, target.index), excess, constants.dense(o)) * constants.factor;
+      if (p.targets_per_row == 1) {
+        constants.target_gradient = gradient;
+      } else {
+        p.target_gradients[row * p.targets_per_row + j] = gradient;
+      }
+    }
+    return from_lane(constants, 0);
+  }
+
+  static __device__ __forceinline__ void store_targets(const Params& p, uint64_t row, const Row& constants,
+                                                       uint64_t begin, uint64_t end) {
+    if (constants.ignored) return;
+    for (uint64_t j = lane_index(); j < p.targets_per_row; j += WARP) {
+      const Target target(p, row, j);
+      if (!target.kept || !target.valid) continue;
+      const uint64_t index = target.index;
+      if (index < begin || index >= end || isnan(constants.factor)) continue;
+      const float gradient =
+          p.targets_per_row == 1 ? constants.target_gradient : p.target_gradients[row * p.targets_per_row + j];
+      static_cast<f*>(p.grad_logits)[row * p.classes + index] = narrow<f>(gradient);
+    }
+  }
+};
+}  // namespace oblate
+
+ROW_ENTRIES(dense, Dense, DenseParams, f32, float)
+ROW_ENTRIES(dense, Dense, DenseParams, f16, __half)
+ROW_ENTRIES(dense, Dense, DenseParams, bf16, __nv_bfloat16)

@@ -1,0 +1,101 @@
+// spherical.softmax_cross_entropy: log-softmax with label smoothing and a penalty on the log-sum-exp, on given logits.
+//
+//   lse = log sum_k exp(o_k)        L = (1 - e)(lse - o_c) + (e/D) sum_k (lse - o_k)        penalty = p lse^2
+//   d(L + penalty)/do_k = (1 - e + e n/D + 2 p lse) exp(o_k - lse) - e/D - (1 - e) [k = c]
+//
+// A class whose logit is -inf is masked: it has no part in either sum, its probability and its gradient are 0. The
+// weight e/D that smoothing gives it is dropped, not given to the others; n is the number of classes not masked. A masked
+// target: loss +inf, the other gradients as ever. A row wholly masked: loss, penalty, lse and gradient NaN.
+//
+// Shapes    logits f [B, D], targets [B] -> loss, penalty, lse f32 [B], grad_logits f [B, D]; f = f32, f16, bf16. B = 0
+//           launches nothing.
+// Source    Szegedy et al. 2016 (label smoothing); Milakov and Gimelshein 2018 (the online normalizer).
+// Work      A warp per chunk of 2 KiB, by the variants of common/row_variants.cuh.
+// Traffic   As spherical.dense: one read and one write of every byte in variants warp and block, two reads and one write
+//           in stream and partials + gradient, and at most one 32-byte sector per chunk besides.
+// Numerics  f32, shifted by the row's largest logit M: L is computed from M - o_c and log sum exp(o_k - M), and sum_k
+//           (M - o_k), all of them >= 0, so an offset common to all logits costs nothing. A probability below 2^-126
+//           counts as 0. With u = 2^-24, every probability is within (12 + |o_k - M|) 2 u + (60 + log2 D) u of exact,
+//           relatively, and log sum exp(o_k - M) within (60 + log2 D) u absolutely: docs/numerics.md derives both.
+#include "../common/online_softmax.cuh"
+#include "../common/row_variants.cuh"
+#include "spherical.h"
+#include "targets.cuh"
+
+namespace oblate {
+struct SoftmaxRow {
+  float base;             // what the exponents are shifted by
+  float slope;            // of exp(o - base) in the gradient
+  float offset;           // of every class that is not masked
+  float masked;           // the gradient of those that are: 0, or NaN where the row has none other
+  float target_gradient;  // the finished gradient of the target
+  uint32_t ignored;
+
+  __device__ __forceinline__ float gradient(float o) const {
+    const float g = fmaf(exp_approximate(o - base), slope, offset);
+    return o == -INFINITY ? masked : g;
+  }
+};
+static_assert(sizeof(SoftmaxRow) <= 32, "spherical.h: coefficients");
+
+template <class element>
+struct SoftmaxCrossEntropy {
+  using f = element;
+  using Params = SoftmaxCrossEntropyParams;
+  using Partial = OnlineSoftmax;
+  using Row = SoftmaxRow;
+  static constexpr float FILL = -INFINITY;
+
+  static __device__ __forceinline__ OnlineSoftmax statistics(const Params& p, Chunk<f>& chunk) {
+    return chunk_softmax(chunk, p.label_smoothing != 0.f);
+  }
+
+  // One row's few operations: all lanes compute them alike.
+  static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const OnlineSoftmax& total) {
+    const float base = OnlineSoftmax::base(total.max), e = p.label_smoothing, D = static_cast<float>(p.classes);
+    const float log_sum = total.sum == 0.f ? NAN : logf(total.sum);  // 0: wholly masked
+    const float lse = base + log_sum;
+    const int64_t target = load_index(p.targets, p.index_dtype, row);
+    const bool ignored = target == p.ignore_index;
+    const bool valid = ignored || (target >= 0 && static_cast<uint64_t>(target) < p.classes);
+    const float o = valid && !ignored ? widen(static_cast<const f*>(p.logits)[row * p.classes + target]) : NAN;
+
+    float loss = log_sum + (total.max - o);
+    if (e != 0.f && !(loss == INFINITY && o == -INFINITY)) {
+      const float count = static_cast<float>(total.count);
+      loss = (1.f - e) * loss + e / D * fmaf(count, log_sum, total.below);
+    }
+    const float weight = upstream(p, row), smoothed = e == 0.f ? 1.f : 1.f - e + e * (total.count / D);
+    Row constants;
+    constants.base = base;
+    constants.slope = weight * fmaf(2.f * p.lse_penalty, lse, smoothed) / total.sum;
+    constants.offset = weight * -(e / D);
+    constants.masked = valid && total.sum != 0.f ? 0.f : NAN;
+    constants.ignored = ignored;
+    if (!valid) constants.slope = NAN;
+    constants.target_gradient = o == -INFINITY ? constants.masked : constants.gradient(o) - weight * (1.f - e);
+    if (lane_index() == 0) {
+      if (!valid) report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, row);
+      p.loss[row] = ignored ? 0.f : weighted(p, row, loss);
+      if (p.lse != nullptr) p.lse[row] = valid ? lse : NAN;
+      if (p.penalty != nullptr) {
+        const float penalty = valid ? p.lse_penalty * lse * lse : NAN;
+        p.penalty[row] = ignored ? 0.f : weighted(p, row, penalty);
+      }
+    }
+    return constants;
+  }
+
+  static __device__ __forceinline__ void store_targets(const Params& p, uint64_t row, const Row& constants,
+                                                       uint64_t begin, uint64_t end) {
+    if (constants.ignored || lane_index() != 0) return;
+    const uint64_t target = load_index(p.targets, p.index_dtype, row);  // a negative one is beyond every end
+    if (target < begin || target >= end) return;
+    static_cast<f*>(p.grad_logits)[row * p.classes + target] = narrow<f>(constants.target_gradient);
+  }
+};
+}  // namespace oblate
+
+ROW_ENTRIES(softmax_cross_entropy, SoftmaxCrossEntropy, SoftmaxCrossEntropyParams, f32, float)
+ROW_ENTRIES(softmax_cross_entropy, SoftmaxCrossEntropy, SoftmaxCrossEntropyParams, f16, __half)
+ROW_ENTRIES(softmax_cross_entropy, SoftmaxCrossEntropy, SoftmaxCrossEntropyParams, bf16, __nv_bfloat16)
