@@ -10,14 +10,16 @@
     reason = "what the headers say, as bindgen writes it; some constants are for the device alone"
 )]
 
-pub const STATUS_CLEAR: u32 = 4294967295;
-pub const STATUS_TARGET_OUT_OF_RANGE: u32 = 1;
 pub const CHUNK_BYTES: u32 = 2048;
 pub const SLOT_BYTES: u32 = 2080;
 pub const SEGMENT_CHUNKS: u32 = 16;
 pub const WARP_ROWS: u32 = 8;
+pub const BLOCK_WARPS: u32 = 12;
 pub const MAX_WARPS: u32 = 16;
 pub const STREAM_STAGES: u32 = 2;
+pub const STREAM_ROWS: u32 = 216;
+pub const STATUS_CLEAR: u32 = 4294967295;
+pub const STATUS_TARGET_OUT_OF_RANGE: u32 = 1;
 pub const REDUCTION_THREADS: u32 = 1024;
 pub const LOSS_SQUARED_ERROR: u32 = 0;
 pub const LOSS_LOG_SPHERICAL_SOFTMAX: u32 = 1;
