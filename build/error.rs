@@ -29,6 +29,15 @@ impl Error {
     pub fn file(what: &'static str, path: &Path, error: &io::Error) -> Self {
         Self::File { what, path: path.into(), why: error.to_string() }
     }
+
+    /// Whether the compiler says the same of both, for one architecture and another.
+    pub(super) fn same_text(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Compile { text: a, .. }, Self::Compile { text: b, .. })
+            | (Self::HostCompiler { text: a, .. }, Self::HostCompiler { text: b, .. }) => a == b,
+            _ => self.to_string() == other.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Error {

@@ -47,6 +47,17 @@ pub fn resources(report: &str, architecture: Architecture) -> Vec<Resources> {
     kernels
 }
 
+/// What ptxas says beside its report: errors and warnings, whole.
+pub fn without_report(text: &str) -> String {
+    let mut within = false;
+    let kept = text.split_inclusive('\n').filter(|line| {
+        within =
+            line.starts_with("ptxas info") || within && line.starts_with("    ") && line.contains(" bytes stack frame");
+        !within
+    });
+    kept.collect()
+}
+
 /// The number that a unit follows in a line; 0 when the line has no such unit.
 fn before(line: &str, unit: &str) -> u32 {
     let Some((text, _)) = line.split_once(unit) else { return 0 };

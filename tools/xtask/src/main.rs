@@ -40,6 +40,7 @@ enum Command {
         filters: Vec<String>,
     },
     /// Checks every kernel against its reference on this machine's device: `cargo oblate validate`
+    #[command(disable_help_flag = true)]
     Validate {
         /// What `oblate validate` is given
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -61,12 +61,9 @@ fn install(requirements: &Path, folder: &Path) -> Result<(), Failure> {
         "--only-binary",
         ":all:",
     ]);
-    pip.arg("--require-hashes")
-        .env("PIP_ROOT_USER_ACTION", "ignore")
-        .arg("--target")
-        .arg(folder)
-        .arg("--requirement")
-        .arg(requirements);
+    pip.arg("--require-hashes").arg("--target").arg(folder).arg("--requirement").arg(requirements);
+    // Settings of the user that contradict a folder of our own.
+    pip.envs([("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"), ("PIP_ROOT_USER_ACTION", "ignore")]);
     let status = pip.status().map_err(|error| Failure(format!("{python} -m pip does not run: {error}")))?;
     if status.success() {
         return Ok(());

@@ -62,6 +62,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+if [ "$(cat "$source")" = fault ]; then echo fault >&2; exit 1; fi
 cat "$source" > "$out"
 if [ "$depfile" ]; then
   name=${source##*/}
