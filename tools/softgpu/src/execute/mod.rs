@@ -87,3 +87,6 @@ pub(crate) struct Report {
 pub(crate) fn run(launch: &Launch<'_>) -> Report {
     grid::run(launch)
 }
+
+#[cfg(test)]
+mod tests;

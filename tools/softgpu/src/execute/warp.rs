@@ -15,7 +15,7 @@ use super::grid::Worker;
 use super::module::function_address;
 use super::registers::{Registers, lanes, row, wide_row};
 use crate::inspect::finding::FindingKind;
-use crate::isa::{control, memory, sync, warp as ops};
+use crate::isa::{control, level, memory, sync, warp as ops};
 use crate::memory::LOCAL_BASE;
 use crate::memory::store::Store;
 use crate::program::{Constant, Kind, NONE, Op};
@@ -427,11 +427,40 @@ impl Step<'_, '_> {
         self.group.mask & if op.guard_negated { !holds } else { holds }
     }
 
-    /// The loop over operations.
+    /// The loop over operations, compiled for what this processor has: most of it is 32 lanes of something.
     ///
     /// # Safety
     /// The group's window covers every slot that the program's ops name.
     unsafe fn run(&mut self) -> Result<Flow, Stopped> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+            unsafe fn avx2(step: &mut Step<'_, '_>) -> Result<Flow, Stopped> {
+                // SAFETY: the caller's.
+                unsafe { step.run_here() }
+            }
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+            unsafe fn avx512(step: &mut Step<'_, '_>) -> Result<Flow, Stopped> {
+                // SAFETY: the caller's.
+                unsafe { step.run_here() }
+            }
+            // SAFETY: the caller's; `level` has found the features.
+            unsafe {
+                match level() {
+                    2 => return avx512(self),
+                    1 => return avx2(self),
+                    _ => {}
+                }
+            }
+        }
+        // SAFETY: the caller's.
+        unsafe { self.run_here() }
+    }
+
+    /// # Safety
+    /// As for `run`.
+    #[inline(always)]
+    unsafe fn run_here(&mut self) -> Result<Flow, Stopped> {
         let program = self.worker.grid.program;
         let module = self.worker.grid.launch.module;
         loop {
@@ -543,6 +572,7 @@ impl Step<'_, '_> {
     ///
     /// # Safety
     /// As for [`LaneFn`](crate::program::LaneFn).
+    #[inline(never)]
     unsafe fn other(&mut self, op: &Op, mask: u32) -> Result<Flow, Stopped> {
         let program = self.worker.grid.program;
         // A branch that no lane takes still costs; everything else without lanes is nothing.

@@ -100,20 +100,64 @@ pub(crate) unsafe fn addresses(step: &Step<'_, '_>, space: Space, base: Address,
 }
 
 /// How the lanes' addresses lie to each other.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    pub(crate) contiguous: bool,
-    pub(crate) uniform: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Each lane's bytes follow the last's.
+    Line,
+    /// All lanes have one address.
+    Point,
+    Scattered,
+}
+
+/// The shape of a full warp's access, and the first lane's address.
+///
+/// # Safety
+/// As for [`LaneFn`](crate::program::LaneFn).
+#[inline(always)]
+pub(crate) unsafe fn shape(step: &Step<'_, '_>, access: &Access, width: u64) -> (Shape, u64) {
+    // SAFETY: the caller's, for each branch.
+    unsafe {
+        match access.base {
+            Address::Slot64(slot) => {
+                let row = wide_row(step.regs, slot);
+                (shape_of(row, width), row[0].wrapping_add_signed(access.offset))
+            }
+            Address::Slot32(slot) => {
+                let row = row(step.regs, slot);
+                (shape_of(&row.map(u64::from), width), u64::from(row[0]).wrapping_add_signed(access.offset))
+            }
+            base => (Shape::Point, addresses(step, access.space, base, access.offset)[0]),
+        }
+    }
 }
 
 #[inline(always)]
-pub(crate) fn shape(addresses: &[u64; 32], width: u64) -> Shape {
-    let (mut off_line, mut off_first) = (0, 0);
-    for (lane, &address) in addresses.iter().enumerate() {
-        off_line |= address ^ addresses[0].wrapping_add(lane as u64 * width);
-        off_first |= address ^ addresses[0];
+fn shape_of(addresses: &[u64; 32], width: u64) -> Shape {
+    // Constant strides, so that the comparison is a few vector operations.
+    let line = match width {
+        1 => is_line::<1>(addresses),
+        2 => is_line::<2>(addresses),
+        4 => is_line::<4>(addresses),
+        8 => is_line::<8>(addresses),
+        16 => is_line::<16>(addresses),
+        _ => is_line::<32>(addresses),
+    };
+    if line {
+        Shape::Line
+    } else if is_line::<0>(addresses) {
+        Shape::Point
+    } else {
+        Shape::Scattered
     }
-    Shape { contiguous: off_line == 0, uniform: off_first == 0 }
+}
+
+#[inline(always)]
+fn is_line<const STRIDE: u64>(addresses: &[u64; 32]) -> bool {
+    let mut off = 0;
+    for lane in 0..32 {
+        off |= addresses[lane] ^ addresses[0].wrapping_add(lane as u64 * STRIDE);
+    }
+    off == 0
 }
 
 /// The span of a whole warp's access and its bytes, if the lanes form one and it is in order.
@@ -125,12 +169,10 @@ pub(crate) fn whole(
     address: u64,
     width: u64,
 ) -> Option<(Span, u64)> {
-    let bytes = if shape.contiguous {
-        32 * width
-    } else if shape.uniform {
-        width
-    } else {
-        return None;
+    let bytes = match shape {
+        Shape::Line => 32 * width,
+        Shape::Point => width,
+        Shape::Scattered => return None,
     };
     if !address.is_multiple_of(width) {
         return None;
@@ -425,7 +467,7 @@ mod tests {
     #[test]
     fn shapes() {
         let line: [u64; 32] = std::array::from_fn(|lane| 64 + 4 * lane as u64);
-        assert!(shape(&line, 4).contiguous && !shape(&line, 8).contiguous && !shape(&line, 4).uniform);
-        assert!(shape(&[7; 32], 4).uniform && !shape(&[7; 32], 4).contiguous);
+        assert_eq!((shape_of(&line, 4), shape_of(&line, 8)), (Shape::Line, Shape::Scattered));
+        assert_eq!(shape_of(&[7; 32], 4), Shape::Point);
     }
 }

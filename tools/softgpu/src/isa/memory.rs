@@ -3,7 +3,7 @@
 //! An access first tries to be what most are, all lanes on one contiguous range or all on one address: bounds, alignment,
 //! state and counters are then one step each. Anything else, and anything wrong, goes lane by lane.
 
-use super::access::{self, At, Span};
+use super::access::{self, At, Shape, Span};
 use crate::execute::registers::{lanes, row, wide_row};
 use crate::execute::tally::Direction;
 use crate::execute::warp::{Step, Stopped};
@@ -18,34 +18,35 @@ pub(crate) use super::atomic::atom;
 /// As for [`LaneFn`](crate::program::LaneFn).
 #[inline(always)]
 pub(crate) unsafe fn load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
-    // SAFETY: the caller's, here and below.
-    let addresses = unsafe { access::addresses(step, access.space, access.base, access.offset) };
     let width = access::width(access);
     if mask == u32::MAX && !access.strong {
-        let shape = access::shape(&addresses, width);
-        if let Some((span, bytes)) = access::whole(step, access.space, shape, addresses[0], width)
+        // SAFETY: the caller's, here and below.
+        let (shape, address) = unsafe { access::shape(step, access, width) };
+        if let Some((span, bytes)) = access::whole(step, access.space, shape, address, width)
             && span.written(bytes)
         {
-            access::count(step, Direction::Load, &span, addresses[0], bytes, width);
-            let stride = if bytes == width { 0 } else { width as usize };
+            access::count(step, Direction::Load, &span, address, bytes, width);
             // SAFETY: the span holds `bytes` from here on.
-            unsafe { read(step.regs, access, mask, |lane| span.at.add(lane * stride)) };
+            unsafe {
+                if shape == Shape::Line {
+                    read_line(step.regs, access, span.at);
+                } else {
+                    read(step.regs, access, Form::of(access), mask, |_| span.at);
+                }
+            }
             return Ok(());
         }
     }
     // SAFETY: the caller's.
-    unsafe { load_by_lane(step, access, &addresses, mask) }
+    unsafe { load_by_lane(step, access, mask) }
 }
 
 /// # Safety
 /// As for [`load`].
 #[inline(never)]
-unsafe fn load_by_lane(
-    step: &mut Step<'_, '_>,
-    access: &Access,
-    addresses: &[u64; 32],
-    mask: u32,
-) -> Result<(), Stopped> {
+unsafe fn load_by_lane(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
+    // SAFETY: the caller's.
+    let addresses = &unsafe { access::addresses(step, access.space, access.base, access.offset) };
     let width = access::width(access);
     let spans = access::by_lane(step, access.space, "load", addresses, mask, width)?;
     for lane in lanes(mask) {
@@ -63,7 +64,7 @@ unsafe fn load_by_lane(
         unsafe { read_strong(step.regs, access, mask, at) };
     } else {
         // SAFETY: as above.
-        unsafe { read(step.regs, access, mask, |lane| at(lane).cast_mut()) };
+        unsafe { read(step.regs, access, Form::of(access), mask, |lane| at(lane).cast_mut()) };
     }
     Ok(())
 }
@@ -74,36 +75,32 @@ unsafe fn load_by_lane(
 /// As for [`LaneFn`](crate::program::LaneFn).
 #[inline(always)]
 pub(crate) unsafe fn store(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
-    // SAFETY: the caller's, here and below.
-    let addresses = unsafe { access::addresses(step, access.space, access.base, access.offset) };
     let width = access::width(access);
     step.worker.changes += 1;
     if mask == u32::MAX && !access.strong {
-        let shape = access::shape(&addresses, width);
-        if shape.contiguous
-            && let Some((span, bytes)) = access::whole(step, access.space, shape, addresses[0], width)
+        // SAFETY: the caller's, here and below.
+        let (shape, address) = unsafe { access::shape(step, access, width) };
+        if shape == Shape::Line
+            && let Some((span, bytes)) = access::whole(step, access.space, shape, address, width)
             && span.kind != At::Constant
         {
-            access::count(step, Direction::Store, &span, addresses[0], bytes, width);
+            access::count(step, Direction::Store, &span, address, bytes, width);
             span.set_written(bytes);
             // SAFETY: the span holds `bytes` from here on.
-            unsafe { write(step.regs, access, mask, |lane| span.at.add(lane * width as usize)) };
+            unsafe { write_line(step.regs, access, span.at) };
             return Ok(());
         }
     }
     // SAFETY: the caller's.
-    unsafe { store_by_lane(step, access, &addresses, mask) }
+    unsafe { store_by_lane(step, access, mask) }
 }
 
 /// # Safety
 /// As for [`store`].
 #[inline(never)]
-unsafe fn store_by_lane(
-    step: &mut Step<'_, '_>,
-    access: &Access,
-    addresses: &[u64; 32],
-    mask: u32,
-) -> Result<(), Stopped> {
+unsafe fn store_by_lane(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
+    // SAFETY: the caller's.
+    let addresses = &unsafe { access::addresses(step, access.space, access.base, access.offset) };
     let width = access::width(access);
     let spans = access::by_lane(step, access.space, "store", addresses, mask, width)?;
     access::count_by_lane(step, Direction::Store, &spans, addresses, width);
@@ -116,9 +113,65 @@ unsafe fn store_by_lane(
         unsafe { write_strong(step.regs, access, mask, at) };
     } else {
         // SAFETY: as above.
-        unsafe { write(step.regs, access, mask, at) };
+        unsafe { write(step.regs, access, Form::of(access), mask, at) };
     }
     Ok(())
+}
+
+/// Elements of a lane's access, and the bytes of each: constants where the compiler is to see them.
+#[derive(Clone, Copy)]
+struct Form {
+    elements: usize,
+    bytes: usize,
+}
+
+impl Form {
+    #[inline(always)]
+    fn of(access: &Access) -> Self {
+        Self { elements: usize::from(access.elements), bytes: usize::from(access.element_bytes) }
+    }
+}
+
+/// The forms that kernels use most, each compiled for itself, and any other.
+macro_rules! by_form {
+    ($access:expr, |$form:ident| $body:expr) => {
+        match ($access.elements, $access.element_bytes) {
+            (1, 2) => by_form!(@ $form, Form { elements: 1, bytes: 2 }, $body),
+            (1, 4) => by_form!(@ $form, Form { elements: 1, bytes: 4 }, $body),
+            (1, 8) => by_form!(@ $form, Form { elements: 1, bytes: 8 }, $body),
+            (2, 4) => by_form!(@ $form, Form { elements: 2, bytes: 4 }, $body),
+            (4, 4) => by_form!(@ $form, Form { elements: 4, bytes: 4 }, $body),
+            _ => by_form!(@ $form, Form::of($access), $body),
+        }
+    };
+    (@ $form:ident, $value:expr, $body:expr) => {{
+        let $form = $value;
+        $body
+    }};
+}
+
+/// [`read`] of all lanes from one contiguous range.
+///
+/// # Safety
+/// The range is readable for 32 times the access's width and aligned to the width.
+#[inline(always)]
+unsafe fn read_line(regs: *mut u32, access: &Access, at: *mut u8) {
+    // SAFETY: the caller's.
+    by_form!(access, |form| unsafe {
+        read(regs, access, form, u32::MAX, |lane| at.add(lane * form.elements * form.bytes));
+    });
+}
+
+/// [`write`] of all lanes to one contiguous range.
+///
+/// # Safety
+/// The range is writable for 32 times the access's width and aligned to the width.
+#[inline(always)]
+unsafe fn write_line(regs: *mut u32, access: &Access, at: *mut u8) {
+    // SAFETY: the caller's.
+    by_form!(access, |form| unsafe {
+        write(regs, access, form, u32::MAX, |lane| at.add(lane * form.elements * form.bytes));
+    });
 }
 
 /// One element of every lane of the mask into a 32-bit slot.
@@ -164,21 +217,21 @@ unsafe fn read_wide<T: Copy>(to: &mut [u64; 32], mask: u32, from: impl Fn(usize)
 /// # Safety
 /// `at` gives, for the lanes of the mask, aligned pointers that are good for the access's width.
 #[inline(always)]
-unsafe fn read(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -> *mut u8) {
+unsafe fn read(regs: *mut u32, access: &Access, form: Form, mask: u32, at: impl Fn(usize) -> *mut u8) {
     let signed = access.number == Number::Signed;
-    for element in 0..usize::from(access.elements) {
+    for element in 0..form.elements {
         let slot = access.registers[element];
         if slot == NONE {
             continue;
         }
-        let skip = element * usize::from(access.element_bytes);
+        let skip = element * form.bytes;
         // SAFETY: the caller's, for everything below.
         let from = |lane| unsafe { at(lane).add(skip) };
         // SAFETY: as above.
         unsafe {
             if access.register_bytes == 8 {
                 let to = wide_row(regs, slot);
-                match (access.element_bytes, signed) {
+                match (form.bytes, signed) {
                     (1, false) => read_wide(to, mask, from, |v: u8| u64::from(v)),
                     (1, true) => read_wide(to, mask, from, |v: i8| i64::from(v) as u64),
                     (2, false) => read_wide(to, mask, from, |v: u16| u64::from(v)),
@@ -191,7 +244,7 @@ unsafe fn read(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) ->
                 let to = row(regs, slot);
                 // A 16-bit register is zero-extended in its slot, whatever it holds.
                 let kept = if access.register_bytes == 4 { u32::MAX } else { 0xffff };
-                match (access.element_bytes, signed) {
+                match (form.bytes, signed) {
                     (1, false) => read_row(to, mask, from, |v: u8| u32::from(v)),
                     (1, true) => read_row(to, mask, from, |v: i8| i32::from(v) as u32 & kept),
                     (2, false) => read_row(to, mask, from, |v: u16| u32::from(v)),
@@ -229,7 +282,7 @@ unsafe fn read_copies(regs: *mut u32, access: &Access, mask: u32, copies: &mut [
     let mut aligned = Aligned(*copies);
     let first: *mut u8 = aligned.0.as_mut_ptr().cast();
     // SAFETY: a lane's row has 32 bytes, more than any access.
-    unsafe { read(regs, access, mask, |lane| first.add(lane * 32)) }
+    unsafe { read(regs, access, Form::of(access), mask, |lane| first.add(lane * 32)) }
 }
 
 /// Registers to elements in memory: the low bits of each.
@@ -237,17 +290,17 @@ unsafe fn read_copies(regs: *mut u32, access: &Access, mask: u32, copies: &mut [
 /// # Safety
 /// `at` gives, for the lanes of the mask, aligned pointers that are good for the access's width.
 #[inline(always)]
-unsafe fn write(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -> *mut u8) {
-    for element in 0..usize::from(access.elements) {
+unsafe fn write(regs: *mut u32, access: &Access, form: Form, mask: u32, at: impl Fn(usize) -> *mut u8) {
+    for element in 0..form.elements {
         let slot = access.registers[element];
-        let skip = element * usize::from(access.element_bytes);
+        let skip = element * form.bytes;
         // SAFETY: the caller's, for everything below.
         let to = |lane| unsafe { at(lane).add(skip) };
         // SAFETY: as above.
         unsafe {
             if access.register_bytes == 8 {
                 let from = wide_row(regs, slot);
-                match access.element_bytes {
+                match form.bytes {
                     1 => write_row(mask, to, |lane| from[lane] as u8),
                     2 => write_row(mask, to, |lane| from[lane] as u16),
                     4 => write_row(mask, to, |lane| from[lane] as u32),
@@ -255,7 +308,7 @@ unsafe fn write(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -
                 }
             } else {
                 let from = row(regs, slot);
-                match access.element_bytes {
+                match form.bytes {
                     1 => write_row(mask, to, |lane| from[lane] as u8),
                     2 => write_row(mask, to, |lane| from[lane] as u16),
                     _ => write_row(mask, to, |lane| from[lane]),
