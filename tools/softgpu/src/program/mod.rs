@@ -3,11 +3,17 @@
 //! Registers are bits: a *slot* is 32 lanes of 32 bits, one `[u32; 32]` of the warp's register file. 8- and 16-bit values
 //! and predicates take one slot (a 16-bit value is zero-extended; a predicate lane is 0 or !0), 32-bit ones one, 64-bit
 //! ones two that follow each other and are read as one `[u64; 32]`. PTX types live in the operation, never in the slot.
+//! Since the lanes of two widths lie differently, a slot is only ever used with one: lanes that have diverged may be at
+//! places where different registers live in it. Windows of functions that lanes of one warp are in at the same time must
+//! therefore be apart.
 //! Constants and special registers have slots of their own, filled when a warp enters the function, so that an operation
 //! knows slots alone.
 
-pub(crate) mod control_flow;
-pub(crate) mod slots;
+mod control_flow;
+mod decode;
+mod slots;
+
+pub(crate) use decode::decode;
 
 use std::sync::Arc;
 
@@ -331,7 +337,7 @@ pub(crate) struct Variable {
     pub(crate) space: Space,
     pub(crate) bytes: u64,
     pub(crate) align: u64,
-    /// What it starts with, zero-filled; relocations are applied when the module is loaded. `None`: not initialised by
+    /// What it starts with, as far as the text gives it: the rest is zeros. Relocations are applied when the module is loaded. `None`: not initialised by
     /// the module, which for `.global` and `.const` is all zeros by the ISA.
     pub(crate) initial: Option<Vec<u8>>,
     /// (byte offset in `initial`, whose address).
@@ -374,4 +380,6 @@ pub(crate) struct Program {
     pub(crate) dynamic_specials: Vec<Special>,
     pub(crate) variables: Vec<Variable>,
     pub(crate) locations: Vec<Location>,
+    /// The module's text: a finding quotes the line of its [`Site`].
+    pub(crate) text: Arc<str>,
 }

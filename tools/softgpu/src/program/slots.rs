@@ -80,36 +80,40 @@ struct Interval {
     last: u32,
 }
 
-/// Gives each register of `widths` (1 or 2 slots) its slot, from `first` on.
+/// Gives each register of `widths` (1 or 2 slots) its slot, from `first` on: first those of one slot, then those of two.
+///
+/// The two kinds never share: 64-bit lanes lie side by side over both slots, so that lane 1's value is where lanes 2 and
+/// 3 of a 32-bit register would be. Lanes that have diverged are at different places, where different registers live; a
+/// lane that writes its own part of a shared slot must not meet another lane's part of another register.
 pub(crate) fn assign(widths: &[u8], first: Slot, blocks: &[Span], steps: &[Step]) -> Result<Assignment, TooManySlots> {
     let mut intervals = intervals(widths.len(), blocks, steps);
     intervals.sort_by_key(|interval| (interval.first, interval.register));
     let mut slots = vec![NONE; widths.len()];
-    let mut taken: Vec<bool> = Vec::new();
-    let mut active: Vec<Interval> = Vec::new();
-    for interval in intervals {
-        active.retain(|old| {
-            let over = old.last < interval.first;
-            if over {
-                let at = usize::from(slots[old.register as usize] - first);
-                taken[at..at + usize::from(widths[old.register as usize])].fill(false);
+    let mut next = usize::from(first);
+    for width in [1, 2] {
+        let of_width = intervals.iter().filter(|interval| widths[interval.register as usize] == width);
+        // Places of this width: whether each is taken, and by whom.
+        let mut taken: Vec<bool> = Vec::new();
+        let mut active: Vec<(Interval, usize)> = Vec::new();
+        for &interval in of_width {
+            active.retain(|(old, at)| {
+                let over = old.last < interval.first;
+                taken[*at] &= !over;
+                !over
+            });
+            let at = taken.iter().position(|taken| !taken).unwrap_or(taken.len());
+            taken.resize(taken.len().max(at + 1), false);
+            taken[at] = true;
+            active.push((interval, at));
+            let slot = next + at * usize::from(width);
+            if slot + usize::from(width) > usize::from(NONE) {
+                return Err(TooManySlots);
             }
-            !over
-        });
-        let width = usize::from(widths[interval.register as usize]);
-        let at = (0..).find(|&at| (at..at + width).all(|i| !taken.get(i).copied().unwrap_or(false)));
-        let at = at.expect("slots beyond the end are free");
-        taken.resize(taken.len().max(at + width), false);
-        taken[at..at + width].fill(true);
-        let slot = usize::from(first) + at;
-        if slot + width > usize::from(NONE) {
-            return Err(TooManySlots);
+            slots[interval.register as usize] = Slot::try_from(slot).map_err(|_| TooManySlots)?;
         }
-        slots[interval.register as usize] = Slot::try_from(slot).map_err(|_| TooManySlots)?;
-        active.push(interval);
+        next += taken.len() * usize::from(width);
     }
-    let count = u32::from(first) + u32::try_from(taken.len()).map_err(|_| TooManySlots)?;
-    Ok(Assignment { slots, count })
+    Ok(Assignment { slots, count: u32::try_from(next).map_err(|_| TooManySlots)? })
 }
 
 /// The hull of each register's live points, in layout order.
@@ -192,6 +196,18 @@ mod tests {
         let given = assign(&[1, 2, 1], 0, &blocks, &steps).unwrap();
         assert_eq!(given.slots, [0, 1, 0]);
         assert_eq!(given.count, 3);
+    }
+
+    #[test]
+    fn registers_of_two_widths_never_share_a_slot() {
+        // One lives in a branch, the other in its sibling: lanes of both branches may be under way at once.
+        let steps = [step(&[], &[]), step(&[], &[0]), step(&[0], &[]), step(&[], &[1]), step(&[1], &[])];
+        let blocks = [
+            Span { first: 0, end: 1, successors: vec![1, 2] },
+            Span { first: 1, end: 3, successors: vec![] },
+            Span { first: 3, end: 5, successors: vec![] },
+        ];
+        assert_eq!(assign(&[2, 1], 0, &blocks, &steps).unwrap().slots, [1, 0]);
     }
 
     #[test]

@@ -1,0 +1,617 @@
+//! Operations from instructions: operands to slots, constants, guards.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Constants;
+use super::layout::Layout;
+use crate::inspect::Class;
+use crate::isa::forms::{self, Build, Matched};
+use crate::isa::{self, Row};
+use crate::program::slots::{Assignment, Step};
+use crate::program::{Block, Constant, Kind, LaneFn, NONE, Op, Program, Site, Slot};
+use crate::ptx::PtxError;
+use crate::ptx::ast::{self, Instruction, Module, Operand, RegisterId, Scope, Space, Special, Type};
+
+/// What opcodes mean, by their text.
+pub(super) type Forms = HashMap<Arc<str>, Meaning>;
+
+#[derive(Clone)]
+pub(super) enum Meaning {
+    Row(&'static Row),
+    Form(Arc<Matched>),
+    /// Found by its operands: packing, predicates in pairs.
+    ByOperands,
+}
+
+/// How a run of instructions ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// On to the next in the text, for some lanes at least.
+    Falls,
+    /// Elsewhere, or nowhere.
+    Leaves,
+    /// The end of the text, which returns.
+    End,
+}
+
+fn base(opcode: &str) -> &str {
+    opcode.split('.').next().unwrap_or("")
+}
+
+/// Whether the next instruction is a place where groups of lanes may meet.
+pub(super) fn ends_run(opcode: &str) -> bool {
+    matches!(base(opcode), "bra" | "brx" | "ret" | "exit" | "call")
+}
+
+/// How a run that ends with `last` goes on, and where it branches to.
+pub(super) fn exit(function: &ast::Function, last: Option<&Instruction>, labels: &[usize]) -> (Exit, Vec<usize>) {
+    let Some(last) = last else { return (Exit::Falls, Vec::new()) };
+    let mut targets = Vec::new();
+    let leaves = match base(&last.opcode) {
+        "bra" => {
+            if let Some(Operand::Label(label)) = last.operands.first() {
+                targets.push(labels[*label as usize]);
+            }
+            true
+        }
+        "brx" => {
+            if let Some(Operand::Targets(list)) = last.operands.get(1) {
+                targets.extend(function.branch_targets[*list as usize].iter().map(|&label| labels[label as usize]));
+                targets.sort_unstable();
+                targets.dedup();
+            }
+            true
+        }
+        "ret" | "exit" => true,
+        _ => false,
+    };
+    (if leaves && last.guard.is_none() { Exit::Leaves } else { Exit::Falls }, targets)
+}
+
+/// Bytes of a register: 1 for a predicate, at least 2 for anything else.
+pub(super) fn register_bytes(kind: Type) -> u8 {
+    match kind {
+        Type::Pred => 1,
+        other => other.bytes().max(2),
+    }
+}
+
+/// For operations that are not lanes.
+unsafe fn not_lanes(_: *mut u32, op: &Op, _: u32) {
+    unreachable!("{:?} is run by the executor itself", op.kind)
+}
+
+/// Makes operations; the first time round only notes what they read and write.
+pub(super) struct Builder<'a> {
+    pub(super) module: &'a Module,
+    pub(super) layout: &'a Layout,
+    /// Index into [`Module::functions`].
+    pub(super) index: usize,
+    pub(super) function: &'a ast::Function,
+    forms: &'a mut Forms,
+    pub(super) program: &'a mut Program,
+    /// The instruction that is being built.
+    pub(super) at: Option<&'a Instruction>,
+    /// Registers of the decoder's own come after the function's: their bytes.
+    own: Vec<u8>,
+    carry: Option<RegisterId>,
+    /// What the next operation reads and writes.
+    step: Step,
+    steps: Vec<Step>,
+    placed: Option<Placed>,
+    constants: Vec<Constant>,
+    constant_ids: HashMap<Constant, Slot>,
+    specials: Vec<Special>,
+    special_ids: HashMap<Special, Slot>,
+    /// Slots of constants and special registers, from the end of the registers' on.
+    extra_slots: u32,
+}
+
+/// Where everything lies, the second time round.
+struct Placed {
+    slots: Vec<Slot>,
+    registers: u32,
+    /// The first op of each block.
+    block_ops: Vec<u32>,
+    /// The block of each label.
+    label_blocks: Vec<u32>,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(
+        module: &'a Module,
+        layout: &'a Layout,
+        index: usize,
+        forms: &'a mut Forms,
+        program: &'a mut Program,
+    ) -> Self {
+        Self {
+            module,
+            layout,
+            index,
+            function: &module.functions[index],
+            forms,
+            program,
+            at: None,
+            own: Vec::new(),
+            carry: None,
+            step: Step::default(),
+            steps: Vec::new(),
+            placed: None,
+            constants: Vec::new(),
+            constant_ids: HashMap::new(),
+            specials: Vec::new(),
+            special_ids: HashMap::new(),
+            extra_slots: 0,
+        }
+    }
+
+    pub(super) fn place(&mut self, given: &Assignment, base: u32, block_ops: Vec<u32>, label_blocks: Vec<u32>) {
+        debug_assert_eq!(base as usize, self.program.ops.len());
+        self.placed = Some(Placed { slots: given.slots.clone(), registers: given.count, block_ops, label_blocks });
+    }
+
+    pub(super) fn op_count(&self) -> u32 {
+        u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What was noted so far: the steps, and the slots that each register is wide.
+    pub(super) fn survey(&self) -> (Vec<Step>, Vec<u8>) {
+        let declared = self.function.registers.iter().map(|register| register_bytes(register.kind));
+        let widths = declared.chain(self.own.iter().copied()).map(|bytes| if bytes == 8 { 2 } else { 1 }).collect();
+        (self.steps.clone(), widths)
+    }
+
+    pub(super) fn open_block(&mut self) {
+        let first = u32::try_from(self.program.ops.len()).unwrap_or(u32::MAX);
+        self.program.blocks.push(Block { first, classes: Vec::new() });
+    }
+
+    /// Constants, special registers, and the size of the window; `None` if that cannot be numbered.
+    pub(super) fn finish(self) -> Option<(Constants, Vec<(Slot, Special)>, u32)> {
+        let registers = self.placed.as_ref().map_or(0, |placed| placed.registers);
+        let slots = registers + self.extra_slots;
+        if slots >= u32::from(NONE) {
+            return None;
+        }
+        let constants = self.constants.iter().map(|constant| (self.constant_ids[constant], *constant)).collect();
+        let specials = self.specials.iter().map(|special| (self.special_ids[special], *special)).collect();
+        Some((constants, specials, slots))
+    }
+
+    pub(super) fn error(&self, what: impl Into<String>) -> PtxError {
+        PtxError::new(&self.module.text, self.at.map_or(self.function.line, |at| at.line), what)
+    }
+
+    pub(super) fn register_bytes(&self, id: RegisterId) -> u8 {
+        let declared = self.function.registers.len();
+        match (id as usize).checked_sub(declared) {
+            None => register_bytes(self.function.registers[id as usize].kind),
+            Some(own) => self.own[own],
+        }
+    }
+
+    /// A register of the decoder's own.
+    pub(super) fn temporary(&mut self, bytes: u8) -> RegisterId {
+        self.own.push(bytes);
+        u32::try_from(self.function.registers.len() + self.own.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The condition code register: a predicate.
+    pub(super) fn carry(&mut self) -> RegisterId {
+        if let Some(carry) = self.carry {
+            return carry;
+        }
+        let carry = self.temporary(1);
+        self.carry = Some(carry);
+        carry
+    }
+
+    fn slot(&self, id: RegisterId) -> Slot {
+        self.placed.as_ref().map_or(0, |placed| placed.slots[id as usize])
+    }
+
+    /// The slot of a register that the next operation reads.
+    pub(super) fn read(&mut self, id: RegisterId) -> Slot {
+        self.step.uses.push(id);
+        self.slot(id)
+    }
+
+    /// The slot of a register that the next operation writes.
+    pub(super) fn write(&mut self, id: RegisterId) -> Slot {
+        self.step.defs.push(id);
+        self.slot(id)
+    }
+
+    fn extra_slot(&mut self, bytes: u8) -> Slot {
+        let slot = self.placed.as_ref().map_or(0, |placed| placed.registers) + self.extra_slots;
+        self.extra_slots += if bytes == 8 { 2 } else { 1 };
+        // One beyond the last number is noticed in `finish`.
+        Slot::try_from(slot).unwrap_or(NONE)
+    }
+
+    pub(super) fn constant(&mut self, constant: Constant) -> Slot {
+        if let Some(&slot) = self.constant_ids.get(&constant) {
+            return slot;
+        }
+        let slot = self.extra_slot(if matches!(constant, Constant::Bits32(_)) { 4 } else { 8 });
+        self.constants.push(constant);
+        self.constant_ids.insert(constant, slot);
+        slot
+    }
+
+    /// An integer of a register's width.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a literal is cut to its width")]
+    pub(super) fn integer(&mut self, value: i64, bytes: u8) -> Slot {
+        self.constant(match bytes {
+            1 => Constant::Bits32(if value == 0 { 0 } else { u32::MAX }),
+            2 => Constant::Bits32(u32::from(value as u16)),
+            4 => Constant::Bits32(value as u32),
+            _ => Constant::Bits64(value as u64),
+        })
+    }
+
+    /// Appends an operation for the instruction, under its guard unless `always`.
+    #[expect(clippy::too_many_arguments, reason = "these are the fields of an operation")]
+    fn push(
+        &mut self,
+        kind: Kind,
+        lanes: LaneFn,
+        class: Option<Class>,
+        d: [Slot; 2],
+        s: [Slot; 4],
+        extra: u32,
+        always: bool,
+    ) {
+        let guard = self.at.and_then(|at| at.guard).filter(|_| !always);
+        let slot = guard.map_or(NONE, |(register, _)| self.read(register));
+        self.step.keeps = guard.is_some();
+        self.step.in_place = kind == Kind::Lanes;
+        let step = std::mem::take(&mut self.step);
+        self.steps.push(step);
+        if self.placed.is_none() {
+            return;
+        }
+        let guard_negated = guard.is_some_and(|(_, negated)| negated);
+        self.program.ops.push(Op { lanes, kind, guard_negated, guard: slot, d, s, extra });
+        let (ptx_line, location) = self.at.map_or((self.function.line, None), |at| (at.line, at.location));
+        self.program.sites.push(Site { ptx_line, location });
+        let block = self.program.blocks.len() - 1;
+        self.program.block_of.push(u32::try_from(block).unwrap_or(u32::MAX));
+        if let Some(class) = class {
+            self.program.blocks[block].count(class);
+        }
+    }
+
+    pub(super) fn op(&mut self, kind: Kind, class: Class, d: [Slot; 2], s: [Slot; 4], extra: u32) {
+        self.push(kind, not_lanes, Some(class), d, s, extra, false);
+    }
+
+    /// A row as the instruction's own operation.
+    pub(super) fn lanes(&mut self, row: &Row, d: [Slot; 2], s: [Slot; 4]) {
+        self.push(Kind::Lanes, row.lanes[isa::level()], Some(row.class), d, s, 0, false);
+    }
+
+    /// A row that helps the instruction: not counted, and `always` if it writes only the decoder's own registers.
+    pub(super) fn helper(&mut self, row: &Row, d: Slot, s: Slot, always: bool) {
+        let lanes = row.lanes[isa::level()];
+        self.push(Kind::Lanes, lanes, None, [d, NONE], [s, NONE, NONE, NONE], 0, always);
+    }
+
+    /// The second row of an instruction that takes two.
+    pub(super) fn helper_of_two(&mut self, row: &Row, d: Slot, s: [Slot; 4]) {
+        self.push(Kind::Lanes, row.lanes[isa::level()], None, [d, NONE], s, 0, false);
+    }
+
+    /// A special register into a register of the decoder's own.
+    fn read_special(&mut self, special: Special, d: Slot) {
+        let extra = super::warp::id(&self.program.dynamic_specials);
+        self.program.dynamic_specials.push(special);
+        self.push(Kind::ReadSpecial, not_lanes, None, [d, NONE], [NONE; 4], extra, true);
+    }
+
+    pub(super) fn branch_to(&mut self, block: u32) {
+        let target = self.placed.as_ref().map_or(0, |placed| placed.block_ops[block as usize]);
+        self.push(Kind::Branch, not_lanes, None, [NONE; 2], [NONE; 4], target, true);
+    }
+
+    pub(super) fn implicit_return(&mut self, function: &ast::Function) {
+        self.at = None;
+        let kind = if function.is_entry { Kind::Exit } else { Kind::Return };
+        self.push(kind, not_lanes, None, [NONE; 2], [NONE; 4], 0, true);
+    }
+
+    /// The first op at a label.
+    pub(super) fn target(&self, label: ast::LabelId) -> u32 {
+        self.placed.as_ref().map_or(0, |placed| placed.block_ops[placed.label_blocks[label as usize] as usize])
+    }
+
+    /// The named row of the tables, which the decoder itself needs.
+    pub(super) fn row(&self, name: &str) -> Result<&'static Row, PtxError> {
+        isa::row(name).ok_or_else(|| self.error(format!("no row {name} for the instruction")))
+    }
+
+    pub(super) fn expect_bytes(&self, id: RegisterId, bytes: u8) -> Result<(), PtxError> {
+        let has = self.register_bytes(id);
+        if has == bytes {
+            return Ok(());
+        }
+        let name = self.function.registers.get(id as usize).map_or("a register", |register| &*register.name);
+        Err(self.error(format!("{name} has {}, expected {}", bits(has), bits(bytes))))
+    }
+
+    /// The slot of a source operand of `bytes` (1 for a predicate).
+    pub(super) fn source(&mut self, operand: &Operand, bytes: u8) -> Result<Slot, PtxError> {
+        match operand {
+            Operand::Register(id) => {
+                self.expect_bytes(*id, bytes)?;
+                Ok(self.read(*id))
+            }
+            Operand::NotRegister(id) => {
+                self.expect_bytes(*id, 1)?;
+                if bytes != 1 {
+                    return Err(self.error("a negated predicate where a value is expected"));
+                }
+                let not = self.row("not.pred")?;
+                let temporary = self.temporary(1);
+                self.before(|builder| {
+                    let (s, d) = (builder.read(*id), builder.write(temporary));
+                    builder.helper(not, d, s, true);
+                });
+                Ok(self.read(temporary))
+            }
+            Operand::Integer(value) => Ok(self.integer(*value, bytes)),
+            Operand::F32(bits) if bytes == 4 => Ok(self.constant(Constant::Bits32(*bits))),
+            Operand::F64(bits) if bytes == 8 => Ok(self.constant(Constant::Bits64(*bits))),
+            #[expect(clippy::cast_possible_truncation, reason = "a decimal literal of a 32-bit operand")]
+            Operand::F64(bits) if bytes == 4 => {
+                Ok(self.constant(Constant::Bits32((f64::from_bits(*bits) as f32).to_bits())))
+            }
+            Operand::F32(_) | Operand::F64(_) => Err(self.error(format!("a float where {} are expected", bits(bytes)))),
+            Operand::Special(special) => self.special(*special, bytes),
+            Operand::Variable { scope, id, offset } => self.address_of(*scope, *id, *offset, bytes),
+            Operand::Function(name) => {
+                let id = self.layout.function_ids.get(name).copied();
+                let Some(id) = id else { return Err(self.error(format!("function {name} has no body"))) };
+                if bytes == 8 {
+                    Ok(self.constant(Constant::Function(id)))
+                } else {
+                    Err(self.error("an address is 64 bits"))
+                }
+            }
+            other => Err(self.error(format!("{} where a value is expected", describe(other)))),
+        }
+    }
+
+    /// Runs what appends an operation of its own before the one that is being put together.
+    pub(super) fn before(&mut self, append: impl FnOnce(&mut Self)) {
+        let step = std::mem::take(&mut self.step);
+        append(self);
+        self.step = step;
+    }
+
+    fn special(&mut self, special: Special, bytes: u8) -> Result<Slot, PtxError> {
+        let wide = matches!(special, Special::Clock64 | Special::GlobalTimer | Special::GridId);
+        let dynamic = matches!(
+            special,
+            Special::Clock
+                | Special::ClockHi
+                | Special::Clock64
+                | Special::GlobalTimer
+                | Special::GlobalTimerLo
+                | Special::GlobalTimerHi
+        );
+        if special == Special::WarpSize {
+            return Ok(self.integer(32, bytes));
+        }
+        if bytes == 1 || (bytes == 8 && !wide) {
+            return Err(self.error(format!("a special register of {}, expected {}", bits(4), bits(bytes))));
+        }
+        let has = if wide { 8 } else { 4 };
+        if !dynamic {
+            let slot = if let Some(&slot) = self.special_ids.get(&special) {
+                slot
+            } else {
+                let slot = self.extra_slot(has);
+                self.specials.push(special);
+                self.special_ids.insert(special, slot);
+                slot
+            };
+            if wide && bytes != 8 {
+                let narrow = self.row("cvt.u32.u64")?;
+                let temporary = self.temporary(4);
+                self.before(|builder| {
+                    let d = builder.write(temporary);
+                    builder.helper(narrow, d, slot, true);
+                });
+                return Ok(self.read(temporary));
+            }
+            return Ok(slot);
+        }
+        let temporary = self.temporary(has);
+        self.before(|builder| {
+            let d = builder.write(temporary);
+            builder.read_special(special, d);
+        });
+        if wide && bytes != 8 { self.narrowed(temporary) } else { Ok(self.read(temporary)) }
+    }
+
+    /// The low 32 bits of a 64-bit register.
+    pub(super) fn narrowed(&mut self, id: RegisterId) -> Result<Slot, PtxError> {
+        let narrow = self.row("cvt.u32.u64")?;
+        let temporary = self.temporary(4);
+        self.before(|builder| {
+            let (s, d) = (builder.read(id), builder.write(temporary));
+            builder.helper(narrow, d, s, true);
+        });
+        Ok(self.read(temporary))
+    }
+
+    /// A variable's address within its space, as a value.
+    fn address_of(&mut self, scope: Scope, id: u32, offset: i64, bytes: u8) -> Result<Slot, PtxError> {
+        if bytes != 4 && bytes != 8 {
+            return Err(self.error(format!("an address where {} are expected", bits(bytes))));
+        }
+        let variable = self.variable(scope, id);
+        let wide = |builder: &mut Self, constant| {
+            if bytes == 8 { Ok(builder.constant(constant)) } else { Err(builder.error("an address is 64 bits")) }
+        };
+        match variable.space {
+            Space::Shared => {
+                let at = self.shared_offset(scope, id)?.cast_signed().wrapping_add(offset);
+                Ok(self.integer(at, bytes))
+            }
+            Space::Global | Space::Const => match self.layout.variable_ids[id as usize] {
+                Some(id) => wide(self, Constant::Variable(id, offset)),
+                None => Err(self.error("a variable without a place")),
+            },
+            _ => {
+                let at = self.frame_offset(scope, id).cast_signed().wrapping_add(offset);
+                if scope == Scope::Parameter && self.function.is_entry {
+                    Ok(self.integer(at, bytes))
+                } else {
+                    wide(self, Constant::Local(at.cast_unsigned()))
+                }
+            }
+        }
+    }
+
+    pub(super) fn variable(&self, scope: Scope, id: u32) -> &'a ast::Variable {
+        let list = match scope {
+            Scope::Module => &self.module.variables,
+            Scope::Function => &self.function.variables,
+            Scope::Parameter => &self.function.params,
+            Scope::Return => &self.function.returns,
+        };
+        &list[id as usize]
+    }
+
+    pub(super) fn shared_offset(&self, scope: Scope, id: u32) -> Result<u64, PtxError> {
+        self.layout
+            .shared_offset(self.module, self.index, scope, id)
+            .ok_or_else(|| self.error("dynamic shared memory in a function whose kernels have it at different places"))
+    }
+
+    /// The offset of a parameter in its buffer, or of a variable in the local frame.
+    pub(super) fn frame_offset(&self, scope: Scope, id: u32) -> u64 {
+        let frame = &self.layout.frames[self.index];
+        let list = match scope {
+            Scope::Parameter => &frame.params,
+            Scope::Return => &frame.returns,
+            _ => &frame.variables,
+        };
+        u64::from(list[id as usize])
+    }
+
+    /// A result's register of exactly `bytes`, or one that nothing reads for `_`.
+    pub(super) fn result(&mut self, operand: &Operand, bytes: u8) -> Result<Slot, PtxError> {
+        match operand {
+            Operand::Register(id) => {
+                self.expect_bytes(*id, bytes)?;
+                Ok(self.write(*id))
+            }
+            Operand::Sink => {
+                let unread = self.temporary(bytes);
+                Ok(self.write(unread))
+            }
+            other => Err(self.error(format!("{} where a result is expected", describe(other)))),
+        }
+    }
+
+    /// A result that may be absent.
+    pub(super) fn optional_result(&mut self, operand: &Operand, bytes: u8) -> Result<Slot, PtxError> {
+        if *operand == Operand::Sink { Ok(NONE) } else { self.result(operand, bytes) }
+    }
+
+    pub(super) fn expect_operands(&self, counts: std::ops::RangeInclusive<usize>) -> Result<&'a [Operand], PtxError> {
+        let operands = self.at.map_or(&[][..], |at| &at.operands[..]);
+        if counts.contains(&operands.len()) {
+            return Ok(operands);
+        }
+        let expected = if counts.start() == counts.end() {
+            counts.start().to_string()
+        } else {
+            format!("{} to {}", counts.start(), counts.end())
+        };
+        Err(self.error(format!("{} operands, expected {expected},", operands.len())))
+    }
+
+    pub(super) fn instruction(&mut self, instruction: &'a Instruction) -> Result<(), PtxError> {
+        self.at = Some(instruction);
+        let meaning = match self.forms.get(&instruction.opcode) {
+            Some(meaning) => meaning.clone(),
+            None => {
+                let meaning = self.meaning(&instruction.opcode)?;
+                self.forms.insert(Arc::clone(&instruction.opcode), meaning.clone());
+                meaning
+            }
+        };
+        match meaning {
+            Meaning::Row(row) => self.row_instruction(&instruction.opcode, row),
+            Meaning::ByOperands => self.by_operands(&instruction.opcode),
+            Meaning::Form(form) => self.form_instruction(&form),
+        }
+    }
+
+    fn meaning(&self, opcode: &str) -> Result<Meaning, PtxError> {
+        if let Some(row) = isa::row(opcode) {
+            return Ok(Meaning::Row(row));
+        }
+        if let Some(form) = forms::form(opcode) {
+            return Ok(Meaning::Form(Arc::new(form)));
+        }
+        if opcode.starts_with("lop3.or.") || opcode.starts_with("lop3.and.") {
+            return Ok(Meaning::ByOperands);
+        }
+        let base = base(opcode);
+        let known = forms::is_base(base)
+            || isa::rows().any(|row| row.names.iter().any(|name| name.split('.').next() == Some(base)));
+        Err(self.error(if known {
+            format!("unknown form {opcode} of {base}")
+        } else {
+            format!("unknown opcode {opcode}")
+        }))
+    }
+
+    fn form_instruction(&mut self, form: &Matched) -> Result<(), PtxError> {
+        let class = form.form.class;
+        match form.form.build {
+            Build::Load => self.load(form),
+            Build::Store => self.store(form),
+            Build::Atomic(atomic, has_result) => self.atomic(form, atomic, has_result),
+            Build::CopyAsync => self.copy_async(form),
+            Build::Cvta => self.cvta(form),
+            Build::Policy => self.policy(),
+            Build::Tensor(tensor) => self.tensor(tensor),
+            Build::Nop => {
+                self.op(Kind::Nop, class, [NONE; 2], [NONE; 4], 0);
+                Ok(())
+            }
+            _ => self.control_or_warp(form),
+        }
+    }
+}
+
+pub(super) fn bits(bytes: u8) -> String {
+    if bytes == 1 { "a predicate".to_owned() } else { format!("{} bits", u32::from(bytes) * 8) }
+}
+
+pub(super) fn describe(operand: &Operand) -> &'static str {
+    match operand {
+        Operand::Register(_) => "a register",
+        Operand::NotRegister(_) => "a negated predicate",
+        Operand::Integer(_) | Operand::F32(_) | Operand::F64(_) => "a literal",
+        Operand::Special(_) => "a special register",
+        Operand::Vector(_) => "a vector",
+        Operand::Pair(..) => "a pair",
+        Operand::Memory { .. } => "an address in brackets",
+        Operand::Variable { .. } => "a variable",
+        Operand::Function(_) => "a function",
+        Operand::Label(_) => "a label",
+        Operand::Targets(_) => "a list of targets",
+        Operand::Prototype => "a prototype",
+        Operand::List(_) => "a list",
+        Operand::Sink => "_",
+    }
+}

@@ -1,0 +1,249 @@
+//! A parsed module to the program that the executor runs.
+//!
+//! A function is gone through twice, in the order of its layout, by the same code: the first time the registers that
+//! each operation reads and writes are noted, and slots are given to them; the second time the operations are made of
+//! those slots. So there is one account of an instruction's operands, and none can be forgotten.
+
+mod builder;
+mod lanes;
+mod layout;
+mod memory;
+#[cfg(test)]
+mod tests;
+mod warp;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::builder::{Builder, Exit};
+use self::layout::Layout;
+use super::slots::{self, Span};
+use super::{Block, Constant, Function, Location, Parameter, Program, Relocation, Slot, Variable, control_flow};
+use crate::inspect::Class;
+use crate::ptx::PtxError;
+use crate::ptx::ast::{self, Initial, Space};
+
+/// Decodes a module.
+///
+/// # Errors
+/// The first instruction or declaration that this device does not have, with its line.
+pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
+    let layout = Layout::of(module)?;
+    let mut program = Program { text: Arc::clone(&module.text), ..Program::default() };
+    program.locations = module
+        .locations
+        .iter()
+        .map(|location| Location {
+            file: Arc::clone(&location.file),
+            line: location.line,
+            column: location.column,
+            function: location.function.clone(),
+            inlined_at: location.inlined_at,
+        })
+        .collect();
+    program.variables = variables(module, &layout)?;
+    let mut forms = HashMap::new();
+    for (index, function) in module.functions.iter().enumerate() {
+        if function.has_body {
+            let decoded = decode_function(module, &layout, index, &mut forms, &mut program)?;
+            program.functions.push(decoded);
+        }
+    }
+    Ok(program)
+}
+
+/// The variables in global and constant memory.
+fn variables(module: &ast::Module, layout: &Layout) -> Result<Vec<Variable>, PtxError> {
+    let mut variables = Vec::new();
+    for variable in &module.variables {
+        if !matches!(variable.space, Space::Global | Space::Const) {
+            continue;
+        }
+        let error = |what: String| PtxError::new(&module.text, variable.line, what);
+        if variable.external {
+            return Err(error(format!("variable {} is defined in another module", variable.name)));
+        }
+        let element_bytes = u64::from(variable.element.bytes());
+        let given = variable.initialiser.iter().map(|(at, _)| at + 1).max().unwrap_or(0) * element_bytes;
+        let mut initial = vec![0; usize::try_from(given).map_err(|_| error("too large".to_owned()))?];
+        let mut relocations = Vec::new();
+        for (at, value) in &variable.initialiser {
+            let place = at * element_bytes;
+            match value {
+                Initial::Bits(bits) => {
+                    let start = usize::try_from(place).map_err(|_| error("too large".to_owned()))?;
+                    let bytes = usize::from(variable.element.bytes()).min(8);
+                    initial[start..start + bytes].copy_from_slice(&bits.to_le_bytes()[..bytes]);
+                }
+                Initial::Address { name, offset, .. } => {
+                    let target = if let Some(&id) = layout.function_ids.get(name) {
+                        Relocation::Function(id)
+                    } else {
+                        let named = module.variables.iter().position(|other| other.name == *name);
+                        match named.and_then(|index| layout.variable_ids[index]) {
+                            Some(id) => Relocation::Variable(id, *offset),
+                            None => return Err(error(format!("unknown name {name} in an initialiser"))),
+                        }
+                    };
+                    relocations.push((place, target));
+                }
+            }
+        }
+        variables.push(Variable {
+            name: Arc::clone(&variable.name),
+            space: variable.space,
+            bytes: variable.bytes(),
+            align: variable.align,
+            initial: (!variable.initialiser.is_empty()).then_some(initial),
+            relocations,
+        });
+    }
+    Ok(variables)
+}
+
+/// A run of instructions that is entered at its start alone.
+struct Run {
+    first: usize,
+    end: usize,
+    exit: Exit,
+    /// Runs that may follow, the next in the text last.
+    successors: Vec<usize>,
+}
+
+/// A function's instructions as runs, in the order of the text, and the run in which each label lies.
+fn runs(function: &ast::Function) -> (Vec<Run>, Vec<usize>) {
+    let count = function.instructions.len();
+    let mut starts = vec![false; count + 1];
+    starts[0] = true;
+    for &label in &function.labels {
+        starts[label as usize] = true;
+    }
+    for (i, instruction) in function.instructions.iter().enumerate() {
+        starts[i + 1] |= builder::ends_run(&instruction.opcode);
+    }
+    // The end of the text is a place too: what comes there returns.
+    let firsts: Vec<usize> = (0..=count).filter(|&i| starts[i] || i == count).collect();
+    let run_at = |instruction: u32| firsts.partition_point(|&first| first <= instruction as usize) - 1;
+    let labels: Vec<usize> = function.labels.iter().map(|&label| run_at(label)).collect();
+    let mut runs: Vec<Run> = Vec::with_capacity(firsts.len());
+    for (index, &first) in firsts.iter().enumerate() {
+        let end = firsts.get(index + 1).copied().unwrap_or(count);
+        let last = if end > first { function.instructions.get(end - 1) } else { None };
+        let (exit, mut successors) = builder::exit(function, last, &labels);
+        match exit {
+            Exit::Falls if index + 1 < firsts.len() => successors.push(index + 1),
+            _ => {}
+        }
+        let exit = if first == count { Exit::End } else { exit };
+        runs.push(Run { first, end, exit, successors });
+    }
+    (runs, labels)
+}
+
+fn decode_function(
+    module: &ast::Module,
+    layout: &Layout,
+    index: usize,
+    forms: &mut builder::Forms,
+    program: &mut Program,
+) -> Result<Function, PtxError> {
+    let function = &module.functions[index];
+    let (runs, labels) = runs(function);
+    let order = control_flow::layout(&runs.iter().map(|run| run.successors.clone()).collect::<Vec<_>>());
+    let mut place = vec![u32::MAX; runs.len()];
+    for (at, &run) in (0..).zip(&order) {
+        place[run] = at;
+    }
+    let label_places: Vec<u32> = labels.iter().map(|&run| place[run]).collect();
+
+    // First: what is read and written where. Instructions that cannot be reached are looked at too, for errors alone.
+    let mut scratch = Program::default();
+    let mut survey = Builder::new(module, layout, index, forms, &mut scratch);
+    let mut spans = Vec::with_capacity(order.len());
+    for (at, &run) in order.iter().enumerate() {
+        let first = survey.op_count();
+        let next = order.get(at + 1).copied();
+        build_run(&mut survey, function, &runs, run, next, &place)?;
+        let successors = runs[run].successors.iter().map(|&successor| place[successor]).collect();
+        spans.push(Span { first, end: survey.op_count(), successors });
+    }
+    let surveyed = survey.survey();
+    for (run, _) in place.iter().enumerate().filter(|(_, at)| **at == u32::MAX) {
+        build_run(&mut survey, function, &runs, run, None, &place)?;
+    }
+    let (steps, widths) = surveyed;
+    let error = |what: &str| PtxError::new(&module.text, function.line, what);
+    let too_many = "more registers are live at once than this device has slots";
+    let assignment = slots::assign(&widths, 0, &spans, &steps).map_err(|_| error(too_many))?;
+
+    // Then the operations.
+    let base = u32::try_from(program.ops.len()).map_err(|_| error("too many instructions"))?;
+    let first_block = program.blocks.len();
+    let mut builder = Builder::new(module, layout, index, forms, program);
+    builder.place(&assignment, base, spans.iter().map(|span| base + span.first).collect(), label_places);
+    for (at, &run) in order.iter().enumerate() {
+        builder.open_block();
+        build_run(&mut builder, function, &runs, run, order.get(at + 1).copied(), &place)?;
+    }
+    let (constants, specials, slots) = builder.finish().ok_or_else(|| error(too_many))?;
+    debug_assert_eq!(program.blocks.len() - first_block, order.len());
+    let end_op = u32::try_from(program.ops.len()).map_err(|_| error("too many instructions"))?;
+
+    let frame = &layout.frames[index];
+    let params = function.params.iter().zip(&frame.params);
+    Ok(Function {
+        name: Arc::clone(&function.name),
+        is_entry: function.is_entry,
+        first_op: base,
+        end_op,
+        slots,
+        constants,
+        specials,
+        params: params
+            .map(|(param, &offset)| Parameter {
+                name: Arc::clone(&param.name),
+                offset,
+                bytes: u32::try_from(param.bytes()).unwrap_or(u32::MAX),
+            })
+            .collect(),
+        param_bytes: frame.param_bytes,
+        frame_bytes: frame.bytes,
+        shared_bytes: layout.shared_bytes[index],
+        max_threads: function.max_threads,
+        required_threads: function.required_threads,
+        min_blocks: function.min_blocks,
+    })
+}
+
+/// Builds a run's instructions, and the branch to where it falls through if that is not what comes next.
+fn build_run<'a>(
+    builder: &mut Builder<'a>,
+    function: &'a ast::Function,
+    runs: &[Run],
+    run: usize,
+    next: Option<usize>,
+    place: &[u32],
+) -> Result<(), PtxError> {
+    let Run { first, end, exit, .. } = runs[run];
+    for instruction in &function.instructions[first..end] {
+        builder.instruction(instruction)?;
+    }
+    match exit {
+        Exit::Falls if next != Some(run + 1) => builder.branch_to(place[run + 1]),
+        Exit::End => builder.implicit_return(function),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A constant slot's fill, and the slots that it takes.
+type Constants = Vec<(Slot, Constant)>;
+
+impl Block {
+    fn count(&mut self, class: Class) {
+        match self.classes.iter_mut().find(|(counted, _)| *counted == class) {
+            Some((_, count)) => *count += 1,
+            None => self.classes.push((class, 1)),
+        }
+    }
+}
