@@ -6,6 +6,7 @@ mod device;
 mod dtype;
 mod error;
 pub mod fatbin;
+mod layout;
 pub mod operations;
 #[cfg(test)]
 mod random;
@@ -15,6 +16,7 @@ mod status;
 mod tracked;
 mod view;
 
+pub use cudarc;
 pub use device::{Device, DeviceInfo, DevicePtr, Status, Stream, Workspace, devices};
 pub use dtype::Dtype;
 pub use error::{Error, Result};

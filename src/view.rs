@@ -166,6 +166,10 @@ impl<'a> View<'a> {
         expected.check(self.dtype, &self.shape, self.elements.len(), self.elements.context())
     }
 
+    pub(crate) fn check_optional(view: Option<&Self>, expected: Expected<'_>) -> Result<()> {
+        view.map_or(Ok(()), |view| view.check(expected))
+    }
+
     /// The address, which what is put on `stream` may read: `stream` waits for what writes it. The guard goes when the
     /// reading is on the stream.
     pub(crate) fn pointer(self, stream: &'a CudaStream) -> (DevicePtr, SyncOnDrop<'a>) {
@@ -197,6 +201,10 @@ impl<'a> ViewMut<'a> {
 
     pub(crate) fn check(&self, expected: Expected<'_>) -> Result<()> {
         expected.check(self.dtype, &self.shape, self.elements.len(), self.elements.context())
+    }
+
+    pub(crate) fn check_optional(view: Option<&Self>, expected: Expected<'_>) -> Result<()> {
+        view.map_or(Ok(()), |view| view.check(expected))
     }
 
     /// The address, which what is put on `stream` may write: `stream` waits for what reads or writes it. The guard goes

@@ -11,10 +11,12 @@ use std::ffi::{CStr, c_char, c_int};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+pub(crate) use cudarc::driver::CudaStream;
 use cudarc::driver::sys;
 
 pub(crate) use kernel::{Kernel, Module};
 pub use stream::{DevicePtr, Stream};
+pub(crate) use workspace::handle_number;
 pub use workspace::{Status, Workspace};
 
 use crate::{Error, Result};
@@ -159,6 +161,15 @@ impl Device {
             }
         };
         Kernel::new(operation, self.clone(), &module, name, shared_bytes)
+    }
+
+    /// The stream, which is of this context, as a plain value, and the context current until the guard goes.
+    pub(crate) fn enter_with(&self, operation: &'static str, stream: &CudaStream) -> Result<(Stream, Current)> {
+        let (came, expected) = (stream.context().cu_ctx().addr(), self.context());
+        if came != expected {
+            return Err(Error::WrongContext { operation, what: "the stream", came, expected });
+        }
+        Ok((Stream::from(stream), self.enter(operation)?))
     }
 
     /// Makes the context current on this thread until the guard goes.

@@ -1,15 +1,23 @@
 //! Device memory that a handle needs while it runs, and what its kernels say about data that only they see.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use cudarc::driver::{CudaStream, sys};
 
 use super::{Device, DevicePtr, Stream, driver};
 use crate::status::{self, Expectation};
-use crate::{Error, Result};
+use crate::{Error, Result, check};
 
 const OP: &str = "workspace";
 
 /// Bytes before the part that handles use: the status, and what keeps that part on 256 bytes.
 const STATUS_BYTES: u64 = 256;
+
+/// A number that no other handle of the process has.
+pub(crate) fn handle_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// Device memory for one run at a time of any handle of its device: each run waits, by an event on its stream, for the one
 /// before, on whatever stream that was.
@@ -74,9 +82,7 @@ impl Workspace {
             let (came, expected) = (self.device.context(), device.context());
             return Err(Error::WrongContext { operation, what: "the workspace", came, expected });
         }
-        if self.bytes < need_bytes {
-            return Err(Error::WorkspaceTooSmall { operation, came: self.bytes, expected: need_bytes });
-        }
+        check::workspace(operation, self.bytes, need_bytes)?;
         // The event and the status of a workspace would be recorded into the graph, and not happen.
         if stream.is_capturing(operation)? {
             return Err(Error::Capturing { operation });
@@ -152,9 +158,7 @@ impl Status<'_> {
     pub fn check(&mut self, stream: &CudaStream) -> Result<()> {
         let Some((_, expectation)) = self.workspace.asked else { return Ok(()) };
         let operation = expectation.operation();
-        let stream = Stream::from(stream);
-        stream.check(operation, &self.workspace.device)?;
-        let _current = self.workspace.device.enter(operation)?;
+        let (stream, _current) = self.workspace.device.enter_with(operation, stream)?;
         self.workspace.follow(operation, stream)?;
         let mut bytes = [0_u8; status::BYTES];
         // SAFETY: `bytes` is as long as what is read, and outlives the wait below.

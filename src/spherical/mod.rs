@@ -10,8 +10,24 @@
 //! *spherical* when it depends on o through (s, q, o_c) alone: dL/do_k = L_s + 2 L_q o_k + \[k = c\] L_c.
 
 pub mod dense;
+mod reducer;
+mod rows;
 pub mod softmax_cross_entropy;
 mod targets;
 
-pub use dense::{DenseConfig, Loss};
-pub use softmax_cross_entropy::SoftmaxCrossEntropyConfig;
+pub use dense::{Dense, DenseConfig, DenseOutputs, DensePointers, DenseTensors, Loss};
+pub use softmax_cross_entropy::{
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig, SoftmaxCrossEntropyOutputs, SoftmaxCrossEntropyPointers,
+    SoftmaxCrossEntropyTensors,
+};
+
+use crate::Dtype;
+use crate::bindings::{INDEX_I64, INDEX_U32};
+
+/// The number of `targets` in a status: the one tensor in which a kernel of the family finds something.
+const TARGETS_TENSOR: u32 = 1;
+
+/// The dtype of `targets` as kernels are told it.
+fn index_dtype(dtype: Dtype) -> u32 {
+    if dtype == Dtype::U32 { INDEX_U32 } else { INDEX_I64 }
+}

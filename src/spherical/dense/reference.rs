@@ -3,7 +3,7 @@
 use super::{DenseConfig, Loss, OP};
 use crate::reduction::Weighting;
 use crate::spherical::targets::classes_of_row;
-use crate::{Result, Tracked, check};
+use crate::{Dtype, Result, Tracked, check};
 
 /// The tensors of [`reference`], widened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,12 +73,9 @@ fn check_lengths(config: &DenseConfig, inputs: &ReferenceInputs<'_>) -> Result<(
     let targets = rows * config.targets_per_row.unwrap_or(1);
     check::length(OP, "logits", inputs.logits.len(), rows * classes)?;
     check::length(OP, "targets", inputs.targets.len(), targets)?;
-    if let Some(targets_per_row) = config.targets_per_row {
-        let values = check::given(OP, "values", inputs.values, || format!("f32 {:?}", [rows, targets_per_row]))?;
-        check::length(OP, "values", values.len(), targets)?;
-    } else {
-        check::absent(OP, "values", inputs.values.as_ref(), "with targets [rows]")?;
-    }
+    let values = config.targets_per_row.map(|k| (Dtype::F32, vec![rows, k]));
+    check::presence(OP, "values", inputs.values.is_some(), values, "with targets [rows]")?;
+    check::optional_length(OP, "values", inputs.values, targets)?;
     check::optional_length(OP, "row_weights", inputs.row_weights, rows)?;
     let losses = config.reduction.shape(rows).iter().product();
     check::optional_length(OP, "grad_loss", inputs.grad_loss, losses)

@@ -7,77 +7,323 @@
 //! A logit of -∞ is a masked class: its probability and gradient are 0, and what smoothing gives it is dropped. A masked
 //! target has the loss +∞, a row wholly masked NaN.
 
+mod config;
 mod reference;
 
+pub use config::SoftmaxCrossEntropyConfig;
 pub use reference::{ReferenceInputs, ReferenceOutputs, reference};
 
-use crate::operations::{self, Operation, Parameters};
-use crate::{Dtype, Reduction, Result, check};
+use super::reducer::Reducer;
+use super::rows::RowKernels;
+use super::{TARGETS_TENSOR, index_dtype};
+use crate::bindings::{ReductionDenominatorParams, ReductionSumParams, SoftmaxCrossEntropyParams};
+use crate::check::Span;
+use crate::device::{CudaStream, handle_number};
+use crate::fatbin::fatbin;
+use crate::layout::{Layout, Part};
+use crate::operations::{self, Operation};
+use crate::status::Expectation;
+use crate::view::Expected;
+use crate::{Device, DevicePtr, Dtype, Reduction, Result, Stream, View, ViewMut, Workspace, check};
 
 const CARD: &Operation = &operations::SOFTMAX_CROSS_ENTROPY;
 const OP: &str = CARD.name;
 
-/// What a `spherical.softmax_cross_entropy` is made for. The defaults: f32, no rows of one class, i64 targets, no
-/// smoothing, no penalty, rows with target -100 ignored, no reduction, with a gradient.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SoftmaxCrossEntropyConfig {
-    /// Of `logits` and `grad_logits`: f32, f16 or bf16.
-    pub dtype: Dtype,
-    /// Of `targets`: i64 or u32.
-    pub index_dtype: Dtype,
-    /// B, from 0 to 2³¹ - 1.
-    pub rows: usize,
-    /// D, from 1 to 2³¹ - 1.
-    pub classes: usize,
-    /// e of the target distribution (1 - e) one-hot + e/D: from 0 to 1.
-    pub label_smoothing: f64,
-    /// p of the penalty p lse²: 0 or above; with none there is no output `penalty`.
-    pub lse_penalty: Option<f64>,
-    /// The target that marks an ignored row: its loss, penalty and gradient are 0, its lse is reported.
-    pub ignore_index: i64,
-    /// What becomes of the losses and of the penalties of the rows.
-    pub reduction: Reduction,
-    /// Whether `grad_logits` is written.
-    pub need_grad: bool,
+/// The cross entropy of the softmax of B rows of D logits, and its gradient. Made once for its shape, run on any stream of
+/// its context; a run neither allocates device memory nor waits.
+#[derive(Debug)]
+pub struct SoftmaxCrossEntropy {
+    device: Device,
+    config: SoftmaxCrossEntropyConfig,
+    rows: RowKernels,
+    reducer: Reducer,
+    parts: Parts,
+    workspace_bytes: usize,
+    number: u64,
 }
 
-impl Default for SoftmaxCrossEntropyConfig {
-    fn default() -> Self {
-        Self {
-            dtype: Dtype::F32,
-            index_dtype: Dtype::I64,
-            rows: 0,
-            classes: 1,
-            label_smoothing: 0.0,
-            lse_penalty: None,
-            ignore_index: -100,
-            reduction: Reduction::None,
-            need_grad: true,
-        }
+/// The parts of the workspace.
+#[derive(Debug)]
+struct Parts {
+    row_losses: Part,
+    row_penalties: Part,
+    denominator: Part,
+    partials: Part,
+    coefficients: Part,
+}
+
+/// The tensors that a run reads.
+#[derive(Debug)]
+pub struct SoftmaxCrossEntropyTensors<'a> {
+    /// f \[B, D\]; -∞ is a masked class.
+    pub logits: View<'a>,
+    /// i64 or u32 \[B\].
+    pub targets: View<'a>,
+    /// f32 \[B\]; none: ones.
+    pub row_weights: Option<View<'a>>,
+    /// f32, \[B\] without a reduction, else \[\]; none: ones.
+    pub grad_loss: Option<View<'a>>,
+}
+
+impl<'a> SoftmaxCrossEntropyTensors<'a> {
+    /// These, and none of the optional ones.
+    pub fn new(logits: View<'a>, targets: View<'a>) -> Self {
+        Self { logits, targets, row_weights: None, grad_loss: None }
     }
 }
 
-impl SoftmaxCrossEntropyConfig {
-    /// The same sizes and dtypes with the parameters of the operation's card.
-    #[must_use]
-    pub fn with(self, parameters: &Parameters) -> Self {
-        Self {
-            label_smoothing: parameters.real("label_smoothing").unwrap_or(self.label_smoothing),
-            lse_penalty: parameters.real("lse_penalty").or(self.lse_penalty),
-            ignore_index: parameters.integer("ignore_index").unwrap_or(self.ignore_index),
-            reduction: parameters.choice("reduction").and_then(Reduction::named).unwrap_or(self.reduction),
-            need_grad: parameters.boolean("need_grad").unwrap_or(self.need_grad),
-            ..self
+/// The tensors that a run writes.
+#[derive(Debug)]
+pub struct SoftmaxCrossEntropyOutputs<'a> {
+    /// f32, \[B\] without a reduction, else \[\]; without the penalty.
+    pub loss: ViewMut<'a>,
+    /// f32, shaped as `loss`, with `lse_penalty`.
+    pub penalty: Option<ViewMut<'a>>,
+    /// f32 \[B\]; none where it is not wanted.
+    pub lse: Option<ViewMut<'a>>,
+    /// f \[B, D\], of loss + penalty, with `need_grad`.
+    pub grad_logits: Option<ViewMut<'a>>,
+}
+
+/// Where a launch reads and writes: addresses on the handle's device.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SoftmaxCrossEntropyPointers {
+    /// f \[B, D\], on any element.
+    pub logits: DevicePtr,
+    /// i64 or u32 \[B\].
+    pub targets: DevicePtr,
+    /// f32 \[B\]; none: ones.
+    pub row_weights: Option<DevicePtr>,
+    /// f32, \[B\] without a reduction, else \[\]; none: ones.
+    pub grad_loss: Option<DevicePtr>,
+    /// f32, \[B\] without a reduction, else \[\].
+    pub loss: DevicePtr,
+    /// f32, shaped as `loss`, with `lse_penalty`.
+    pub penalty: Option<DevicePtr>,
+    /// f32 \[B\]; none where it is not wanted.
+    pub lse: Option<DevicePtr>,
+    /// f \[B, D\], with `need_grad`; may be `logits`.
+    pub grad_logits: Option<DevicePtr>,
+    /// On 16 bytes.
+    pub workspace: DevicePtr,
+    /// Of `workspace`: `SoftmaxCrossEntropy::workspace_bytes` or more.
+    pub workspace_bytes: usize,
+    /// 16 bytes on a multiple of 8, each 0xff before the first launch that is asked about; see
+    /// `SoftmaxCrossEntropy::check_status`.
+    pub status: DevicePtr,
+}
+
+impl SoftmaxCrossEntropy {
+    /// # Errors
+    /// `Size`, `Parameter` and `Dtype` for a field of `config` out of its range; `Driver` when the kernels do not load.
+    pub fn new(device: &Device, config: SoftmaxCrossEntropyConfig) -> Result<Self> {
+        config.check()?;
+        let SoftmaxCrossEntropyConfig { dtype, rows: row_count, classes, reduction, need_grad, .. } = config;
+        let image = (fatbin!("spherical/softmax_cross_entropy"), "softmax_cross_entropy");
+        let rows = RowKernels::new(device, OP, image, dtype, [row_count, classes], need_grad)?;
+        let reducer = Reducer::new(device, OP, reduction)?;
+        let row_values = if reduction == Reduction::None { 0 } else { 4 * row_count };
+        let mut layout = Layout::default();
+        let parts = Parts {
+            row_losses: layout.part(row_values),
+            row_penalties: layout.part(if config.lse_penalty.is_some() { row_values } else { 0 }),
+            denominator: layout.part(if reduction == Reduction::Mean { 4 } else { 0 }),
+            partials: layout.part(rows.partials_bytes),
+            coefficients: layout.part(rows.coefficients_bytes),
+        };
+        let (workspace_bytes, number) = (layout.bytes(), handle_number());
+        Ok(Self { device: device.clone(), config, rows, reducer, parts, workspace_bytes, number })
+    }
+
+    /// What the handle was made for.
+    pub fn config(&self) -> &SoftmaxCrossEntropyConfig {
+        &self.config
+    }
+
+    /// Bytes of workspace that a run needs.
+    pub fn workspace_bytes(&self) -> usize {
+        self.workspace_bytes
+    }
+
+    /// Puts the kernels on the stream. Rows are NaN whose targets are out of range; `workspace.status()` tells the first.
+    ///
+    /// # Errors
+    /// `Dtype`, `Shape`, `Length` and `WrongContext` for a tensor, the stream or the workspace; `Missing` and `Unused` for
+    /// one that the configuration needs or does not; `WorkspaceTooSmall`; `Capturing` for a stream under capture; `Driver`
+    /// when a launch is refused. Nothing is written then.
+    pub fn run<'a>(
+        &self,
+        stream: &'a CudaStream,
+        tensors: SoftmaxCrossEntropyTensors<'a>,
+        outputs: SoftmaxCrossEntropyOutputs<'a>,
+        workspace: &mut Workspace,
+    ) -> Result<()> {
+        let SoftmaxCrossEntropyConfig { dtype, index_dtype, rows, classes, reduction, .. } = self.config;
+        let expect = |tensor, dtype, shape| Expected { operation: OP, tensor, dtype, shape, device: &self.device };
+        let (matrix, vector, reduced) = ([rows, classes], [rows], reduction.shape(rows));
+        tensors.logits.check(expect("logits", dtype, &matrix))?;
+        tensors.targets.check(expect("targets", index_dtype, &vector))?;
+        View::check_optional(tensors.row_weights.as_ref(), expect("row_weights", Dtype::F32, &vector))?;
+        View::check_optional(tensors.grad_loss.as_ref(), expect("grad_loss", Dtype::F32, &reduced))?;
+        outputs.loss.check(expect("loss", Dtype::F32, &reduced))?;
+        ViewMut::check_optional(outputs.penalty.as_ref(), expect("penalty", Dtype::F32, &reduced))?;
+        ViewMut::check_optional(outputs.lse.as_ref(), expect("lse", Dtype::F32, &vector))?;
+        ViewMut::check_optional(outputs.grad_logits.as_ref(), expect("grad_logits", dtype, &matrix))?;
+        self.check_presence(outputs.penalty.is_some(), outputs.grad_logits.is_some())?;
+
+        let (plain, _current) = self.device.enter_with(OP, stream)?;
+        let asked = (self.number, self.expectation());
+        let room = workspace.begin(OP, &self.device, plain, asked, self.workspace_bytes)?;
+        // The guards order what else uses the slices; they go when the launches are on the stream.
+        let (logits, _logits) = tensors.logits.pointer(stream);
+        let (targets, _targets) = tensors.targets.pointer(stream);
+        let row_weights = tensors.row_weights.map(|view| view.pointer(stream));
+        let grad_loss = tensors.grad_loss.map(|view| view.pointer(stream));
+        let (loss, _loss) = outputs.loss.pointer(stream);
+        let penalty = outputs.penalty.map(|view| view.pointer(stream));
+        let lse = outputs.lse.map(|view| view.pointer(stream));
+        let grad_logits = outputs.grad_logits.map(|view| view.pointer(stream));
+        let pointers = SoftmaxCrossEntropyPointers {
+            logits,
+            targets,
+            row_weights: row_weights.as_ref().map(|(pointer, _)| *pointer),
+            grad_loss: grad_loss.as_ref().map(|(pointer, _)| *pointer),
+            loss,
+            penalty: penalty.as_ref().map(|(pointer, _)| *pointer),
+            lse: lse.as_ref().map(|(pointer, _)| *pointer),
+            grad_logits: grad_logits.as_ref().map(|(pointer, _)| *pointer),
+            workspace: room.memory,
+            workspace_bytes: room.bytes,
+            status: room.status,
+        };
+        // SAFETY: the views are of the handle's context, dtypes and shapes; their borrows and guards keep them until the
+        // stream has read and written them; the workspace is ours until `end`.
+        let launched = unsafe { self.launch(plain, &pointers) };
+        workspace.end(OP, plain)?;
+        launched
+    }
+
+    /// Puts the kernels on the stream, which may be captured into a graph. Rows are NaN whose targets are out of range; the
+    /// status tells the first.
+    ///
+    /// # Errors
+    /// `WrongContext` for a stream of another context than the handle's; `Missing` and `Unused` for a tensor that the
+    /// configuration needs or does not; `NullPointer`, `Misaligned` and `Overlap`, where `grad_logits` may be exactly
+    /// `logits`; `WorkspaceTooSmall`; `Driver` when a launch is refused. Nothing is written then.
+    ///
+    /// # Safety
+    /// On the handle's device, until the launches have run: the tensors have the handle's dtypes and shapes, those that are
+    /// read are readable, those that are written, the workspace and the 16 bytes of the status are writable, and nothing
+    /// else writes to any of them, nor reads what is written. The stream is alive.
+    pub unsafe fn launch(&self, stream: Stream, pointers: &SoftmaxCrossEntropyPointers) -> Result<()> {
+        stream.check(OP, &self.device)?;
+        self.check_pointers(pointers)?;
+        let SoftmaxCrossEntropyConfig { rows, classes, reduction, ignore_index, lse_penalty, .. } = self.config;
+        let index_dtype = index_dtype(self.config.index_dtype);
+        let part = |part: Part| part.at(pointers.workspace);
+        let optional = |pointer: Option<DevicePtr>| pointer.unwrap_or(DevicePtr::NULL);
+        let denominator = part(self.parts.denominator);
+        let (row_losses, row_penalties) = if reduction == Reduction::None {
+            (pointers.loss, optional(pointers.penalty))
+        } else {
+            (part(self.parts.row_losses), part(self.parts.row_penalties))
+        };
+        let of_the_denominator = ReductionDenominatorParams {
+            targets: pointers.targets.cast(),
+            row_weights: optional(pointers.row_weights).cast(),
+            denominator: denominator.cast(),
+            rows: rows as u64,
+            targets_per_row: 1,
+            ignore_index,
+            index_dtype,
+            reserved: 0,
+        };
+        let of_the_rows = SoftmaxCrossEntropyParams {
+            logits: pointers.logits.cast(),
+            targets: pointers.targets.cast(),
+            row_weights: optional(pointers.row_weights).cast(),
+            grad_loss: optional(pointers.grad_loss).cast(),
+            denominator: denominator.cast(),
+            loss: row_losses.cast(),
+            penalty: row_penalties.cast(),
+            lse: optional(pointers.lse).cast(),
+            grad_logits: optional(pointers.grad_logits).cast(),
+            partials: part(self.parts.partials).cast(),
+            coefficients: part(self.parts.coefficients).cast(),
+            status: pointers.status.cast(),
+            rows: rows as u64,
+            classes: classes as u64,
+            ignore_index,
+            index_dtype,
+            grad_loss_stride: u32::from(reduction == Reduction::None),
+            targets_tensor: TARGETS_TENSOR,
+            label_smoothing: check::to_f32(self.config.label_smoothing),
+            lse_penalty: check::to_f32(lse_penalty.unwrap_or(0.0)),
+            reserved: 0,
+        };
+        let of_the_sum = ReductionSumParams {
+            row_losses: row_losses.cast(),
+            row_penalties: row_penalties.cast(),
+            denominator: denominator.cast(),
+            loss: pointers.loss.cast(),
+            penalty: optional(pointers.penalty).cast(),
+            rows: rows as u64,
+        };
+        // SAFETY: the caller vouches for the tensors, `check_pointers` for the room of the workspace; each kernel reads and
+        // writes what its header says of tensors of these shapes.
+        unsafe {
+            self.reducer.denominator(stream, &of_the_denominator)?;
+            self.rows.launch(stream, &of_the_rows)?;
+            self.reducer.sum(stream, &of_the_sum)
         }
     }
 
-    /// Every field lies in its range.
-    fn check(&self) -> Result<()> {
-        check::dtype(OP, "logits", self.dtype, &Dtype::FLOATS)?;
-        check::dtype(OP, "targets", self.index_dtype, &Dtype::INDICES)?;
-        check::size(CARD, "rows", self.rows)?;
-        check::size(CARD, "classes", self.classes)?;
-        check::real(CARD, "label_smoothing", self.label_smoothing)?;
-        self.lse_penalty.map_or(Ok(()), |penalty| check::real(CARD, "lse_penalty", penalty))
+    /// What the 16 bytes of a status, read from the device after a launch, say of the targets.
+    ///
+    /// # Errors
+    /// `TargetOutOfRange` with the first entry that is neither `ignore_index` nor a class.
+    pub fn check_status(&self, status: [u8; 16]) -> Result<()> {
+        self.expectation().meets(status)
+    }
+
+    fn expectation(&self) -> Expectation {
+        let SoftmaxCrossEntropyConfig { ignore_index, classes, .. } = self.config;
+        Expectation::Targets { operation: OP, per_row: None, ignore_index, classes }
+    }
+
+    /// The optional outputs are there exactly when the configuration needs them.
+    fn check_presence(&self, has_penalty: bool, has_grad_logits: bool) -> Result<()> {
+        let SoftmaxCrossEntropyConfig { dtype, rows, classes, reduction, need_grad, .. } = self.config;
+        let penalty = self.config.lse_penalty.map(|_| (Dtype::F32, reduction.shape(rows)));
+        check::presence(OP, "penalty", has_penalty, penalty, "without lse_penalty")?;
+        let grad_logits = need_grad.then(|| (dtype, vec![rows, classes]));
+        check::presence(OP, "grad_logits", has_grad_logits, grad_logits, "without need_grad")
+    }
+
+    fn check_pointers(&self, pointers: &SoftmaxCrossEntropyPointers) -> Result<()> {
+        let SoftmaxCrossEntropyConfig { dtype, index_dtype, rows, classes, reduction, .. } = self.config;
+        self.check_presence(pointers.penalty.is_some(), pointers.grad_logits.is_some())?;
+        check::workspace(OP, pointers.workspace_bytes, self.workspace_bytes)?;
+        let losses = reduction.shape(rows).iter().product();
+        let f32_bytes = Dtype::F32.size();
+        let read = |tensor, pointer: Option<DevicePtr>, elements| {
+            pointer.map_or(Span::NONE, |pointer| Span::read(tensor, pointer, elements, f32_bytes))
+        };
+        let written = |tensor, pointer: Option<DevicePtr>, elements, bytes| {
+            pointer.map_or(Span::NONE, |pointer| Span::written(tensor, pointer, elements, bytes))
+        };
+        let spans = [
+            Span::read("logits", pointers.logits, rows * classes, dtype.size()),
+            Span::read("targets", pointers.targets, rows, index_dtype.size()),
+            read("row_weights", pointers.row_weights, rows),
+            read("grad_loss", pointers.grad_loss, losses),
+            Span::written("loss", pointers.loss, losses, f32_bytes),
+            written("penalty", pointers.penalty, losses, f32_bytes),
+            written("lse", pointers.lse, rows, f32_bytes),
+            written("grad_logits", pointers.grad_logits, rows * classes, dtype.size()),
+            Span::written("the workspace", pointers.workspace, self.workspace_bytes.div_ceil(16), 16),
+            Span::written("the status", pointers.status, 2, 8),
+        ];
+        check::spans(OP, &spans, Some(("grad_logits", "logits")))
     }
 }
