@@ -177,20 +177,18 @@ impl Entry<'_> {
         }
     }
 
-    fn text(&self) -> Result<String, ImageError> {
-        let plain = if self.flags & (FLAG_LZ4 | FLAG_ZSTD) == 0 {
-            Cow::Borrowed(self.payload)
-        } else {
-            if self.text_bytes > MOST_TEXT_BYTES {
-                return Err(damaged(format!("its PTX claims {} bytes", self.text_bytes)));
-            }
-            let compressed = match self.compressed_bytes {
-                0 => self.payload,
-                count => self.payload.get(..count).ok_or_else(|| damaged("compressed PTX longer than its entry"))?,
-            };
-            Cow::Owned(if self.flags & FLAG_LZ4 != 0 { self.lz4(compressed)? } else { self.zstd(compressed)? })
+    fn contents(&self) -> Result<Cow<'_, [u8]>, ImageError> {
+        if self.flags & (FLAG_LZ4 | FLAG_ZSTD) == 0 {
+            return Ok(Cow::Borrowed(self.payload));
+        }
+        if self.text_bytes > MOST_TEXT_BYTES {
+            return Err(damaged(format!("an entry claims {} bytes", self.text_bytes)));
+        }
+        let compressed = match self.compressed_bytes {
+            0 => self.payload,
+            count => self.payload.get(..count).ok_or_else(|| damaged("compressed data longer than its entry"))?,
         };
-        text(&plain)
+        Ok(Cow::Owned(if self.flags & FLAG_LZ4 != 0 { self.lz4(compressed)? } else { self.zstd(compressed)? }))
     }
 
     fn lz4(&self, compressed: &[u8]) -> Result<Vec<u8>, ImageError> {
@@ -248,6 +246,16 @@ fn entries(image: &[u8]) -> Result<Vec<Entry<'_>>, ImageError> {
     Ok(entries)
 }
 
+/// The cubin in a fatbin that a device of compute capability `capability` runs: of several, the highest.
+pub(crate) fn cubin(image: &[u8], capability: (u32, u32)) -> Option<Vec<u8>> {
+    let entries = entries(image).ok()?;
+    let runs = |entry: &&Entry<'_>| {
+        entry.kind == KIND_ELF && entry.allowed(capability) && entry.architecture / 10 == capability.0
+    };
+    let best = entries.iter().filter(runs).max_by_key(|entry| entry.architecture)?;
+    best.contents().ok().map(Cow::into_owned)
+}
+
 fn from_fatbin(image: &[u8], capability: (u32, u32)) -> Result<String, ImageError> {
     let entries = entries(image)?;
     let best = entries
@@ -255,7 +263,7 @@ fn from_fatbin(image: &[u8], capability: (u32, u32)) -> Result<String, ImageErro
         .filter(|entry| entry.kind == KIND_PTX && entry.allowed(capability))
         .max_by_key(|entry| entry.architecture);
     match best {
-        Some(entry) => entry.text(),
+        Some(entry) => text(&entry.contents()?),
         None => {
             let found: Vec<String> = entries.iter().map(Entry::describe).collect();
             let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };

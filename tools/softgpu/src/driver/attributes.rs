@@ -88,6 +88,8 @@ pub(crate) const SHARED_PER_BLOCK: u32 = 48 << 10;
 pub(crate) const SHARED_RESERVED: u32 = 1 << 10;
 /// 32-bit registers of a multiprocessor, and of a block.
 pub(crate) const REGISTERS: u32 = 64 << 10;
+/// 32-bit registers of a thread.
+pub(crate) const THREAD_REGISTERS: u32 = 255;
 
 /// The value of an attribute by the number that cuda.h gives it; `None` where it gives none.
 pub(crate) fn attribute(number: u32) -> Option<c_int> {

@@ -13,7 +13,9 @@ use super::error::{
     CUDA_ERROR_UNSUPPORTED_LIMIT, CUresult,
 };
 use super::event::Event;
+use super::function::Function;
 use super::handle::{Handle, Registered, Registry};
+use super::module::Module;
 use super::stream::{Stream, in_host_function};
 use super::types::{CUdevice, Out};
 use crate::memory::Memory;
@@ -61,6 +63,8 @@ impl Context {
         let context = Self::registry().remove(handle).ok_or(CUDA_ERROR_INVALID_CONTEXT)?;
         Stream::registry().remove_all(|stream| stream.context == context.handle);
         Event::registry().remove_all(|event| event.context == context.handle);
+        Function::registry().remove_all(|function| function.module.context == context.handle);
+        Module::registry().remove_all(|module| module.context == context.handle);
         Ok(())
     }
 

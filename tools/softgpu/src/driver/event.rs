@@ -87,10 +87,8 @@ api! {
 
     /// As [`cuEventRecord`]; the flag speaks of graphs.
     fn cuEventRecordWithFlags(event: Handle<Event>, stream: Handle<Stream>, flags: c_uint) {
-        if flags > 1 {
-            return Err(CUDA_ERROR_INVALID_VALUE);
-        }
-        record(event, stream)
+        stream.context()?;
+        if flags > 1 { Err(CUDA_ERROR_INVALID_VALUE) } else { record(event, stream) }
     }
 
     /// Whether the event is over: it is. Tells how the work before it went.

@@ -25,6 +25,14 @@ macro_rules! exports {
             cuStreamIsCapturing, cuStreamAddCallback, cuLaunchHostFunc,
             cuEventCreate, cuEventRecord, cuEventRecordWithFlags, cuEventQuery, cuEventSynchronize, cuEventElapsedTime,
             cuEventElapsedTime_v2, cuEventDestroy_v2,
+            cuModuleLoad, cuModuleLoadData, cuModuleLoadDataEx, cuModuleLoadFatBinary, cuModuleUnload,
+            cuModuleGetFunction, cuModuleGetFunctionCount, cuModuleGetGlobal_v2,
+            cuFuncGetAttribute, cuFuncSetAttribute, cuFuncSetCacheConfig, cuFuncGetName, cuFuncGetModule,
+            cuFuncGetParamInfo,
+            cuLaunchKernel, cuLaunchKernelEx, cuLaunchCooperativeKernel,
+            cuOccupancyMaxActiveBlocksPerMultiprocessor, cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags,
+            cuOccupancyMaxPotentialBlockSize, cuOccupancyMaxPotentialBlockSizeWithFlags,
+            cuOccupancyAvailableDynamicSMemPerBlock,
         }
     };
 }

@@ -49,6 +49,7 @@ pub(crate) trait Registered: Sized + 'static {
     fn registry() -> &'static Registry<Self>;
 }
 
+#[allow(private_bounds, reason = "handles are looked up by this crate alone")]
 impl<T: Registered> Handle<T> {
     /// What the handle stands for.
     pub(crate) fn get(self) -> Answer<Arc<T>> {
@@ -90,10 +91,5 @@ impl<T> Registry<T> {
     /// Removes what the predicate names.
     pub(crate) fn remove_all(&self, gone: impl Fn(&T) -> bool) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|_, object| !gone(object));
-    }
-
-    /// The first object that the predicate names.
-    pub(crate) fn find(&self, wanted: impl Fn(&T) -> bool) -> Option<Arc<T>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().find(|object| wanted(object)).cloned()
     }
 }

@@ -54,10 +54,10 @@ api! {
 
     /// As [`cuMemAllocHost_v2`]. Kernels cannot reach it: the flag that asks for that is not supported.
     fn cuMemHostAlloc(pointer: Out<*mut c_void>, bytes: usize, flags: c_uint) {
+        current()?;
         if flags & !(PORTABLE | DEVICE_MAP | WRITE_COMBINED) != 0 {
             return Err(CUDA_ERROR_INVALID_VALUE);
         }
-        current()?;
         if flags & DEVICE_MAP != 0 {
             return Err(CUDA_ERROR_NOT_SUPPORTED);
         }

@@ -19,7 +19,8 @@ pub(crate) fn compile(source: &str, defines: &[&str]) -> Vec<u8> {
         defines: defines.iter().map(ToString::to_string).collect(),
         progress: |_| (),
     };
-    let ptx = compiler.ptx(Path::new(source), nvcc::Architecture::compute(80)).unwrap_or_else(|error| panic!("{error}"));
+    let ptx =
+        compiler.ptx(Path::new(source), nvcc::Architecture::compute(80)).unwrap_or_else(|error| panic!("{error}"));
     let mut text = std::fs::read(&ptx.path).expect("the PTX is in the cache");
     text.push(0);
     text
