@@ -96,10 +96,16 @@ echo "fatbinary ${name##*/}" >> "${0%/*}/log""#;
     program(&folder.join("fatbinary"), fatbinary);
 }
 
-/// Runs xtask on a workspace with this PATH and no other variable: whether it succeeded, and its standard error.
-pub(crate) fn xtask(root: &Path, path: &OsStr, arguments: &[&str]) -> (bool, String) {
+/// xtask on a workspace with this PATH and no other variable.
+pub(crate) fn xtask(root: &Path, path: &OsStr, arguments: &[&str]) -> Command {
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    xtask.env_clear().env("PATH", path).env("CARGO_MANIFEST_DIR", root.join("tools/xtask"));
-    let output = xtask.args(arguments).output().unwrap();
-    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    xtask.env_clear().env("PATH", path).env("CARGO_MANIFEST_DIR", root.join("tools/xtask")).args(arguments);
+    xtask
+}
+
+/// Runs a command: its exit code, its standard output and its standard error.
+pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
