@@ -141,11 +141,11 @@ macro_rules! pairs {
             "setp." $cmp $ftz $ty (a: $pair, b: $pair) -> (bool, bool) { both!(a, b, $prepare, |$a, $b| $holds) }
         )* }
         lanes! { $set, Class::Fp16, rare; $(
-            "set." $cmp $ftz $ty $ty (a: $pair, b: $pair) -> u32 {
+            "set." $cmp $ftz $ty "." $ty (a: $pair, b: $pair) -> u32 {
                 let (low, high) = both!(a, b, $prepare, |$a, $b| $holds);
                 (u32::from(low) * $one) | (u32::from(high) * ($one << 16))
             }
-            "set." $cmp $ftz ".u32" $ty | "set." $cmp $ftz ".s32" $ty (a: $pair, b: $pair) -> u32 {
+            "set." $cmp $ftz "u32." $ty | "set." $cmp $ftz "s32." $ty (a: $pair, b: $pair) -> u32 {
                 let (low, high) = both!(a, b, $prepare, |$a, $b| $holds);
                 (u32::from(low) * 0xffff) | (u32::from(high) * 0xffff_0000)
             }

@@ -266,20 +266,30 @@ impl<T: Lane, U: Lane> Results for (T, U) {
     }
 }
 
+/// [`Results::store`], compiled once for all the rows of rare tables.
+///
+/// # Safety
+/// As for [`LaneFn`].
+#[inline(never)]
+unsafe fn store<R: Results>(regs: *mut u32, op: &Op, columns: R::Columns, mask: u32) {
+    // SAFETY: the caller's.
+    unsafe { R::store(regs, op, columns, mask) }
+}
+
 /// A table of rows: names (strings and numbers, put together), sources, result, and what one lane computes. Each
 /// row is compiled three times, for the processor features that [`level`] finds at run time; in a table marked `rare`
-/// once, to be used at every level, because few kernels have it and the tables are long.
+/// once, to be used at every level, and lane by lane, because few kernels have it and the tables are long.
 macro_rules! lanes {
     ($table:ident, $class:expr; $($rows:tt)*) => {
-        $crate::isa::lanes! { @table every_level, $table, $class; $($rows)* }
+        $crate::isa::lanes! { @table every_level, inline(always), $table, $class; $($rows)* }
     };
     ($table:ident, $class:expr, rare; $($rows:tt)*) => {
-        $crate::isa::lanes! { @table one_level, $table, $class; $($rows)* }
+        $crate::isa::lanes! { @table one_level, inline(never), $table, $class; $($rows)* }
     };
-    (@table $levels:ident, $table:ident, $class:expr;
+    (@table $levels:ident, $inline:meta, $table:ident, $class:expr;
         $( $( $($name:literal)+ )|+ ( $($arg:ident : $ty:ty),* ) -> $ret:ty $body:block )*) => {
         pub(crate) static $table: &[$crate::isa::Row] = &[$({
-            #[inline(always)]
+            #[$inline]
             fn lane($($arg: $ty),*) -> $ret $body
             #[inline(always)]
             unsafe fn all(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
@@ -298,7 +308,7 @@ macro_rules! lanes {
                         let result = lane($($crate::isa::lane_of::<$ty>($arg, i)),*);
                         <$ret as $crate::isa::Results>::put(&mut columns, i, result);
                     }
-                    <$ret as $crate::isa::Results>::store(regs, op, columns, mask);
+                    $crate::isa::lanes!(@store $levels $ret)(regs, op, columns, mask);
                 }
             }
             unsafe fn baseline(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
@@ -314,6 +324,8 @@ macro_rules! lanes {
             }
         }),*];
     };
+    (@store every_level $ret:ty) => { <$ret as $crate::isa::Results>::store };
+    (@store one_level $ret:ty) => { $crate::isa::store::<$ret> };
     (@one_level $baseline:ident, $all:ident) => { [$baseline; 3] };
     (@every_level $baseline:ident, $all:ident) => {{
         #[cfg(target_arch = "x86_64")]
@@ -353,6 +365,9 @@ pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod sync;
 pub(crate) mod warp;
+
+#[cfg(test)]
+mod tests;
 
 /// Every table of rows.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {

@@ -56,7 +56,8 @@ macro_rules! float {
         impl Float for $t {
             #[inline(always)]
             fn canonical(self) -> Self {
-                if self.is_nan() { $nan } else { self }
+                // A choice between bits: one between numbers may be taken to leave a NaN as it is.
+                $t::from_bits(if self.is_nan() { $nan.to_bits() } else { self.to_bits() })
             }
             #[inline(always)]
             fn flushed(self) -> Self {

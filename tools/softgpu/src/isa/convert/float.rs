@@ -26,8 +26,8 @@ lanes! { WIDEN, Class::Convert;
 
 /// To an integer in the same format, with what `.ftz` and `.sat` make of it.
 macro_rules! integral {
-    ($table:ident, $t:ident, $name:literal; $( $rounding:literal |$a:ident| $x:expr; )*) => {
-        lanes! { $table, Class::Convert; $(
+    ($table:ident, $t:ident, $name:literal, rare; $( $rounding:literal |$a:ident| $x:expr; )*) => {
+        lanes! { $table, Class::Convert, rare; $(
             "cvt" $rounding $name ($a: $t) -> $t { $x.canonical() }
             "cvt" $rounding ".sat" $name ($a: $t) -> $t { $x.saturated() }
         )* }
@@ -56,7 +56,7 @@ integral! { F32_F32, f32, ".f32.f32", ftz;
     ".rpi" |a| a.ceil();
 }
 
-integral! { F64_F64, f64, ".f64.f64";
+integral! { F64_F64, f64, ".f64.f64", rare;
     "" |a| a;
     ".rni" |a| a.round_ties_even();
     ".rzi" |a| a.trunc();

@@ -26,7 +26,7 @@ macro_rules! from_float {
 }
 
 from_float! { F32, , f32, ".f32", "", |a| a; u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
-from_float! { F32_FTZ, , Flushed<f32>, ".f32", ".ftz", |a| a.0; u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
+from_float! { F32_FTZ, rare, Flushed<f32>, ".f32", ".ftz", |a| a.0; u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
 from_float! { F64, , f64, ".f64", "", |a| a; u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
 from_float! { F32_NARROW, rare, f32, ".f32", "", |a| a; u8 "u8" i8 "s8" u16 "u16" i16 "s16" }
 from_float! { F32_NARROW_FTZ, rare, Flushed<f32>, ".f32", ".ftz", |a| a.0; u8 "u8" i8 "s8" u16 "u16" i16 "s16" }
