@@ -3,7 +3,8 @@
 // A chunk is in registers, so it takes two passes: mean = sum x / n, then d_k = x_k - mean, S1 = sum d_k, S2 = sum d_k^2,
 // and the rounding of the mean is taken back: mean + S1/n, m2 = S2 - S1^2/n. Chunks merge by Chan, Golub and LeVeque
 // (1983). A constant row gives m2 = 0 and its own value as mean, exactly: d_k is then one small number of units in the
-// last place, whose 1024-fold sums are exact, so both corrections are; and equal means merge with delta = 0.
+// last place, whose 1024-fold sums are exact, so both corrections are; and equal means merge with delta = 0. The mean is
+// kept as two f32, so that a spread far below the mean survives the merges: 1e4 and noise is as good as the noise alone.
 //
 // Squares of what is beyond 2^40 or below 2^-40 could leave f32's range, so a chunk whose largest magnitude is there is
 // scaled first, by 2^-80 or 2^88: the scaled magnitudes then lie below 2^48, and n <= 2^31 of their squares below 2^127.
@@ -18,12 +19,24 @@
 
 namespace oblate {
 struct Moments {
-  float count;  // elements; 0 in the neutral one
-  float mean;   // scale times their mean
-  float m2;     // scale^2 times their sum of squared deviations; never negative
-  float scale;  // 2^-80, 1 or 2^88
+  float
+      weight;  // count * scale, from which both are told: count is 1 to 2^31, scale 2^-80, 1 or 2^88; 0 in the neutral one
+  float mean;  // scale times the elements' mean, rounded
+  float low;   // and what the rounding took: a spread of one unit in the last place of the mean is kept
+  float m2;    // scale^2 times their sum of squared deviations; never negative
 
-  static __device__ __forceinline__ Moments none() { return {0.f, 0.f, 0.f, 0x1p88f}; }
+  static __device__ __forceinline__ Moments none() { return {0.f, 0.f, 0.f, 0.f}; }
+  __device__ __forceinline__ float scale() const {
+    return weight < 0x1p-40f ? 0x1p-80f : weight < 0x1p40f ? 1.f : 0x1p88f;
+  }
+  __device__ __forceinline__ float count() const { return weight / scale(); }
+
+  // Sets mean + low to a + b: their rounded sum, and its rounding exactly (Knuth's two-sum).
+  __device__ __forceinline__ void set_mean(float a, float b) {
+    mean = a + b;
+    const float of_b = mean - a;
+    low = (a - (mean - of_b)) + (b - of_b);
+  }
 };
 
 // Sums of the deviations from an estimate of the mean, and of their squares.
@@ -63,7 +76,10 @@ __device__ __forceinline__ Moments chunk_moments(Chunk<f>& chunk) {
   });
   const float s1 = warp_sum(lane.d), s2 = warp_sum(lane.d2);
   const float shift = s1 / n, m2 = fmaf(-s1, shift, s2);
-  Moments moments = {n, mean + shift, m2 > 0.f ? m2 : 0.f, scale};
+  Moments moments;
+  moments.weight = n * scale;
+  moments.set_mean(mean, shift);
+  moments.m2 = m2 > 0.f ? m2 : 0.f;
   if (__any_sync(ALL_LANES, !isfinite(m2))) {  // in all lanes or none; the vote lets the compiler know it too
     float s = 0.f, q = 0.f;
 #pragma unroll 1
@@ -75,6 +91,7 @@ __device__ __forceinline__ Moments chunk_moments(Chunk<f>& chunk) {
       }
     }
     moments.mean = warp_sum(s);
+    moments.low = 0.f;
     moments.m2 = warp_sum(q);
   }
   return moments;
@@ -82,14 +99,18 @@ __device__ __forceinline__ Moments chunk_moments(Chunk<f>& chunk) {
 
 // Of the elements of a and those of b after them.
 __device__ __forceinline__ Moments merge(const Moments& a, const Moments& b) {
-  if (b.count == 0.f) return a;
-  if (a.count == 0.f) return b;
-  const float scale = fminf(a.scale, b.scale);
-  const float to_a = scale / a.scale, to_b = scale / b.scale;  // powers of two, or 0 for 2^-168
-  const float mean_a = a.mean * to_a, mean_b = b.mean * to_b, m2 = a.m2 * to_a * to_a + b.m2 * to_b * to_b;
-  const float count = a.count + b.count;
-  if (!isfinite(m2)) return {count, a.mean + b.mean, a.m2 + b.m2, scale};
-  const float delta = mean_b - mean_a, weight = b.count / count;
-  return {count, fmaf(delta, weight, mean_a), fmaf(delta * a.count, delta * weight, m2), scale};
+  if (b.weight == 0.f) return a;
+  if (a.weight == 0.f) return b;
+  const float scale = fminf(a.scale(), b.scale()), count_b = b.count(), count = a.count() + count_b;
+  const float to_a = scale / a.scale(), to_b = scale / b.scale();  // powers of two, or 0 for 2^-168
+  const float m2 = a.m2 * to_a * to_a + b.m2 * to_b * to_b;
+  if (!isfinite(m2)) return {count * scale, a.mean + b.mean, 0.f, a.m2 + b.m2};
+  const float mean = a.mean * to_a, low = a.low * to_a, part = count_b / count;
+  const float delta = (b.mean * to_b - mean) + (b.low * to_b - low);
+  Moments both;
+  both.weight = count * scale;
+  both.set_mean(mean, fmaf(delta, part, low));
+  both.m2 = fmaf(delta * a.count(), delta * part, m2);
+  return both;
 }
 }  // namespace oblate

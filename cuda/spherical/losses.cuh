@@ -39,13 +39,13 @@ struct TargetTerms {
 // What a loss takes from the moments, before its targets are known.
 struct SphericalLoss {
   const DenseParams& p;
-  float scale, mean, m2;  // scale, and the scaled moments
-  float deviation;        // z: scaled sigma
-  float mean_square;      // the log losses: scaled (sum_k y_k^2 / D + e)
-  float log_total;        // and log(sum_k y_k^2 + D e)
+  float scale, mean, low, m2;  // scale, and the scaled moments
+  float deviation;             // z: scaled sigma
+  float mean_square;           // the log losses: scaled (sum_k y_k^2 / D + e)
+  float log_total;             // and log(sum_k y_k^2 + D e)
 
   __device__ __forceinline__ SphericalLoss(const DenseParams& params, const Moments& row)
-      : p(params), scale(row.scale), mean(row.mean), m2(row.m2) {
+      : p(params), scale(row.scale()), mean(row.mean), low(row.low), m2(row.m2) {
     // Scaled up, e would leave f32's range. Unscaled, what the squares of such small logits lose is below 2^-34 e.
     if (is_log() && scale > 1.f && epsilon() >= 0x1p-110f) {
       mean /= scale;
@@ -76,7 +76,7 @@ struct SphericalLoss {
   __device__ __forceinline__ TargetTerms target(float o) const {
     if (p.loss_kind == LOSS_SQUARED_ERROR) return {-2.f * o, 0.f, 0.f, -2.f};
     if (p.loss_kind == LOSS_Z) {
-      const float z = deviation == 0.f ? 0.f : fmaf(o, scale, -mean) / deviation;
+      const float z = deviation == 0.f ? 0.f : (fmaf(o, scale, -mean) - low) / deviation;
       const float below = p.b - z, tail = expf(-fabsf(p.a * below));
       const float loss = (below > 0.f ? below : 0.f) + log1pf(tail) / p.a;
       const float g = (below > 0.f ? 1.f : tail) / (1.f + tail);
@@ -94,7 +94,8 @@ struct SphericalLoss {
   // The row's constants, from the sums of its targets' slopes and offsets.
   __device__ __forceinline__ SphericalRow row(float slope, float offset, float upstream) const {
     if (p.loss_kind == LOSS_SQUARED_ERROR) return {1.f, 0.f, 2.f, 0.f, upstream, 0.f, 0};
-    return {scale, p.loss_kind == LOSS_Z ? -mean : added() * scale, slope, offset, upstream * scale, 0.f, 0};
+    if (p.loss_kind == LOSS_Z) return {scale, -mean, slope, fmaf(-low, slope, offset), upstream * scale, 0.f, 0};
+    return {scale, added() * scale, slope, 0.f, upstream * scale, 0.f, 0};
   }
 };
 }  // namespace oblate
