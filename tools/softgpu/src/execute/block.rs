@@ -1,5 +1,7 @@
 //! A block: its warps between barriers, as data, so that a worker can put it aside and take it up again.
 
+use std::fmt::Write;
+
 use super::grid::{Grid, Worker};
 use super::registers::row;
 use super::warp::{Lanes, Pause, Wait, Warp};
@@ -208,7 +210,7 @@ impl Resident {
         let Wait::Barrier(number) = group.wait else { return };
         let mut detail = format!("barrier {number} is never complete");
         if let Some(threads) = self.block.barriers[number as usize].expected {
-            detail += &format!(", as it waits for {threads} threads");
+            let _ = write!(detail, ", as it waits for {threads} threads");
         }
         // One line for all the warps that are at the same place.
         let mut lines: Vec<(String, u32)> = Vec::new();
@@ -230,7 +232,7 @@ impl Resident {
             }
         }
         for (place, warps) in lines {
-            detail += &format!("\n    warp {}: {place}", Lanes(warps));
+            let _ = write!(detail, "\n    warp {}: {place}", Lanes(warps));
         }
         let (op, thread) = (group.op, first.index * 32 + group.mask.trailing_zeros());
         worker.find(&self.block, op, thread, FindingKind::BarrierDivergence { detail });

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 /// A conversion: `%-08.3llx`.
 #[derive(Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "C's flags, each on or off")]
 struct Directive {
     left: bool,
     plus: bool,

@@ -5,6 +5,7 @@
 //! that wait for others make progress without a thread of the host for each.
 
 use std::collections::VecDeque;
+use std::fmt::Write;
 use std::mem::discriminant;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
@@ -236,10 +237,10 @@ impl<'g> Grid<'g> {
         for resident in resident.iter().take(4) {
             let [x, y, z] = resident.block.place;
             let place = self.launch.module.describe(resident.place());
-            detail += &format!("\n    block ({x}, {y}, {z}): at {place}");
+            let _ = write!(detail, "\n    block ({x}, {y}, {z}): at {place}");
         }
         if resident.len() > 4 {
-            detail += &format!("\n    and {} more", resident.len() - 4);
+            let _ = write!(detail, "\n    and {} more", resident.len() - 4);
         }
         let Some(first) = resident.first() else { return };
         worker.find(&first.block, first.place(), 0, FindingKind::Deadlock { detail });

@@ -10,6 +10,8 @@
 //! after 64 rounds; any other only after 65,536, so that an ordinary loop which some lanes leave early converges.
 
 use super::Failure;
+use std::fmt::Write;
+
 use super::block::Block;
 use super::grid::Worker;
 use super::module::function_address;
@@ -273,11 +275,9 @@ impl Warp {
             Special::LanemaskLe => below | 1 << lane,
             Special::LanemaskGt => u64::from(!(below | 1 << lane) as u32),
             Special::LanemaskGe => u64::from(!below as u32),
-            Special::Clock | Special::Clock64 => self.executed,
-            Special::ClockHi => self.executed >> 32,
-            // A nanosecond an instruction: time passes, and the same way in every run.
-            Special::GlobalTimer | Special::GlobalTimerLo => self.executed,
-            Special::GlobalTimerHi => self.executed >> 32,
+            // A cycle and a nanosecond an instruction: time passes, and the same way in every run.
+            Special::Clock | Special::Clock64 | Special::GlobalTimer | Special::GlobalTimerLo => self.executed,
+            Special::ClockHi | Special::GlobalTimerHi => self.executed >> 32,
             Special::DynamicSmemSize => u64::from(grid.launch.dynamic_shared_bytes),
             Special::TotalSmemSize => u64::from(static_bytes) + u64::from(grid.launch.dynamic_shared_bytes),
             Special::WarpSize => 32,
@@ -346,7 +346,7 @@ impl Warp {
         };
         let mut places = String::new();
         for group in &groups {
-            places += &format!("\n    lanes {} at {}", Lanes(group.mask), module.describe(group.op));
+            let _ = write!(places, "\n    lanes {} at {}", Lanes(group.mask), module.describe(group.op));
         }
         let (kind, failure) = if let Wait::Lanes(mask) = first.wait {
             let here = groups

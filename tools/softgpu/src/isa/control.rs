@@ -114,7 +114,7 @@ pub(crate) unsafe fn call(step: &mut Step<'_, '_>, op: &Op, mask: u32) -> Result
         step.find(mask.trailing_zeros() as usize & 31, FindingKind::Trap { detail });
         return Err(step.fail(Failure::LaunchFailed));
     }
-    let window = step.group.window + caller.slots;
+    let window = free_window(step, target, step.group.window + caller.slots);
     step.warp.registers.reserve((window + callee.slots) as usize);
     step.group.calls.push(frame);
     step.group.function = target;
@@ -132,6 +132,24 @@ pub(crate) unsafe fn call(step: &mut Step<'_, '_>, op: &Op, mask: u32) -> Result
     let group = step.group.clone();
     step.warp.fill(step.worker, step.block, &group);
     Ok(Flow::Jump)
+}
+
+/// Where the registers of a function that the group calls may lie: from `lowest` on, and apart from the windows of other
+/// functions that other lanes of the warp are in, as a slot's lanes lie differently for 32 and for 64 bits.
+fn free_window(step: &Step<'_, '_>, target: u32, lowest: u32) -> u32 {
+    let functions = &step.worker.grid.program.functions;
+    let end = |function: u32, window: u32| window + functions[function as usize].slots;
+    let others = || {
+        step.warp.groups.iter().flat_map(|group| {
+            let callers = group.calls.iter().map(|frame| (frame.function, frame.window));
+            callers.chain([(group.function, group.window)])
+        })
+    };
+    let clash = others().any(|(function, window)| {
+        let apart = end(function, window) <= lowest || end(target, lowest) <= window;
+        !apart && (function, window) != (target, lowest)
+    });
+    if clash { others().map(|(function, window)| end(function, window)).fold(lowest, u32::max) } else { lowest }
 }
 
 /// The local frame of the group's caller.

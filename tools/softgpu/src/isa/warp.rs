@@ -4,7 +4,7 @@
 use crate::execute::Failure;
 use crate::execute::grid::Worker;
 use crate::execute::registers::{lanes, row, wide_row};
-use crate::execute::warp::{Flow, Lanes, Step, Stopped, Wait, Warp, predicate};
+use crate::execute::warp::{Flow, Step, Stopped, Wait, Warp, predicate};
 use crate::inspect::finding::FindingKind;
 use crate::program::{Kind, NONE, Op, Redux, Slot};
 
@@ -216,11 +216,6 @@ fn redux(form: u32, a: u32, b: u32) -> u32 {
         OR => a | b,
         _ => a ^ b,
     }
-}
-
-/// Lanes of a mask, for messages.
-pub(crate) fn named(mask: u32) -> String {
-    Lanes(mask).to_string()
 }
 
 #[cfg(test)]
