@@ -87,7 +87,8 @@ fn out_of_bounds() {
     assert!(run.text().starts_with("out-of-bounds load of 8 bytes at 0x700000000008, across the end of allocation 1"));
     let run = run_kernel("mov.u32 %r1, 512;\nst.shared.u32 [%r1], %r0;", 1, &[0]);
     assert!(
-        run.text().starts_with("out-of-bounds store of 4 bytes at 0x200, 0 bytes past the end of shared memory (512 bytes)"),
+        run.text()
+            .starts_with("out-of-bounds store of 4 bytes at 0x200, 0 bytes past the end of shared memory (512 bytes)"),
         "{}",
         run.text()
     );
@@ -97,9 +98,7 @@ fn out_of_bounds() {
 fn misaligned() {
     let run = run_kernel("ld.global.u32 %r1, [%rd0+2];", 1, &[0; 2]);
     assert_eq!(run.report.failure, Some(Failure::MisalignedAddress));
-    assert!(run.text().starts_with(
-        "misaligned load of 4 bytes at 0x700000000002, byte 2 of allocation 1 (8 bytes)"
-    ));
+    assert!(run.text().starts_with("misaligned load of 4 bytes at 0x700000000002, byte 2 of allocation 1 (8 bytes)"));
     clean("ld.global.u16 %rs1, [%rd0+2];", 1, &[0; 2]);
 }
 
@@ -248,7 +247,9 @@ fn blocks_that_wait_for_each_other() {
     let run = run_module(&kernel(body), 5, 32, &[0], &settings);
     assert_eq!(run.report.failure, Some(Failure::Timeout));
     assert!(matches!(run.report.findings[0].kind, FindingKind::Deadlock { .. }), "{}", run.text());
-    assert!(run.text().starts_with("every block that can be resident waits for another\n    block (0, 0, 0): at line 21: "));
+    assert!(
+        run.text().starts_with("every block that can be resident waits for another\n    block (0, 0, 0): at line 21: ")
+    );
 }
 
 #[test]
@@ -374,9 +375,12 @@ fn speed() {
     let tail = "add.u32 %r9, %r9, 1;\nsetp.lt.u32 %p1, %r9, 1000000;\n@%p1 bra top;";
     let arithmetic = "add.u32 %r1, %r1, %r9;\nxor.b32 %r2, %r1, %r9;\nadd.u32 %r3, %r2, %r1;\nshl.b32 %r1, %r3, 1;\n";
     let memory = "ld.global.u32 %r1, [%rd1];\nst.global.u32 [%rd1+4096], %r1;\n".repeat(2);
-    let vectors = "ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%rd2];\nst.global.v4.u32 [%rd2+4096], {%r1, %r2, %r3, %r4};\n";
+    let vectors =
+        "ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%rd2];\nst.global.v4.u32 [%rd2+4096], {%r1, %r2, %r3, %r4};\n";
     for (name, body) in [("arithmetic", arithmetic), ("4-byte loads and stores", &memory), ("16-byte", vectors)] {
-        let body = format!("mul.wide.u32 %rd2, %r0, 16;\nadd.s64 %rd2, %rd2, %rd0;\nmov.u32 %r9, 0;\nmov.u32 %r1, 0;\ntop:\n{body}{tail}");
+        let body = format!(
+            "mul.wide.u32 %rd2, %r0, 16;\nadd.s64 %rd2, %rd2, %rd0;\nmov.u32 %r9, 0;\nmov.u32 %r1, 0;\ntop:\n{body}{tail}"
+        );
         let start = processor_seconds();
         let run = run_kernel(&body, 32, &[0; 4096]);
         let seconds = processor_seconds() - start;
