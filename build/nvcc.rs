@@ -33,7 +33,7 @@ use std::{fs, thread};
 
 /// The environment variables that change what is compiled or by what; PATH is left out, since it differs from shell to
 /// editor while naming the same nvcc.
-pub const ENVIRONMENT: [&str; 7] = [
+pub const ENVIRONMENT: [&str; 8] = [
     "NVCC",
     "CUDA_HOME",
     "CUDA_PATH",
@@ -41,6 +41,7 @@ pub const ENVIRONMENT: [&str; 7] = [
     "OBLATE_CUDA_WARNINGS",
     "NVCC_PREPEND_FLAGS",
     "NVCC_APPEND_FLAGS",
+    "DOCS_RS",
 ];
 
 /// How kernels are compiled: by whom, from where, to where.
