@@ -364,6 +364,7 @@ pub(crate) mod logic;
 pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod sync;
+pub(crate) mod tensor_core;
 pub(crate) mod warp;
 
 #[cfg(test)]
