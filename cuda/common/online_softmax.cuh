@@ -1,10 +1,11 @@
 // The log-sum-exp of a row, shifted by its largest element, in one pass over its chunks; and the sum of what each
 // element lies below the largest, which label smoothing needs.
 //
-//   max = max_k o_k     sum = sum_k exp(o_k - max)     below = sum_k (max - o_k)     count = #{k: o_k > -inf}
+//   max = max_k o_k     sum = sum_k exp(o_k - max)     below = sum_k 2^-40 (max - o_k)     count = #{k: o_k > -inf}
 //
 // all over the elements that are not -inf. Every term is positive: no cancellation, whatever the logits' offset. Chunks
-// merge with the factor exp(max_a - max) <= 1 and by count_a (max - max_a) >= 0.
+// merge with the factor exp(max_a - max) <= 1 and by count_a (max - max_a) >= 0. The 2^-40 keeps 2^31 differences of up
+// to twice f32's range within it, and takes from a difference only what is below 2^-109, nothing beside a log of 2.
 //
 // Infinities and NaN. A row of -inf alone has sum = 0. With +inf, max and sum are +inf, so that max + log(sum) is. NaN
 // anywhere makes sum NaN, whatever max is then.
@@ -24,15 +25,21 @@ __device__ __forceinline__ float exp_approximate(float x) {
   return y;
 }
 
+constexpr float BELOW_SCALE = 0x1p-40f;
+
 struct OnlineSoftmax {
   float max;
   float sum;
-  float below;
+  float below;  // with count, 0 where it was not asked for
   uint32_t count;
 
   static __device__ __forceinline__ OnlineSoftmax none() { return {-INFINITY, 0.f, 0.f, 0}; }
   // What the exponents are shifted by: infinity minus itself would be NaN.
   static __device__ __forceinline__ float base(float max) { return isfinite(max) ? max : 0.f; }
+  // How far x lies below max, in units of 2^40.
+  static __device__ __forceinline__ float distance(float max, float x) {
+    return fmaf(x, -BELOW_SCALE, max * BELOW_SCALE);
+  }
 };
 
 // The statistics of a chunk, whose elements beyond the row are -inf, in every lane. `with_below` is uniform in the grid.
@@ -46,7 +53,8 @@ __device__ __forceinline__ OnlineSoftmax chunk_softmax(const Chunk<f>& chunk, bo
   OnlineSoftmax s = {max, 0.f, 0.f, 0};
   s.sum = warp_sum(chunk.sum(0.f, [=](float& sum, float x) { sum += exp_approximate(x - base); }));
   if (with_below) {
-    s.below = warp_sum(chunk.sum(0.f, [=](float& sum, float x) { sum += x == -INFINITY ? 0.f : max - x; }));
+    s.below = warp_sum(
+        chunk.sum(0.f, [=](float& sum, float x) { sum += x == -INFINITY ? 0.f : OnlineSoftmax::distance(max, x); }));
 #pragma unroll
     for (float x : chunk.x) s.count += x != -INFINITY;
     s.count = warp_sum(s.count);
@@ -59,7 +67,7 @@ __device__ __forceinline__ OnlineSoftmax merge(const OnlineSoftmax& a, const Onl
   const float max = fmaxf(a.max, b.max);
   const auto factor = [=](float part) { return part == max ? 1.f : exp_approximate(part - max); };
   const auto lower = [=](float part, uint32_t count) {
-    return part == max || count == 0 ? 0.f : static_cast<float>(count) * (max - part);
+    return part == max || count == 0 ? 0.f : static_cast<float>(count) * OnlineSoftmax::distance(max, part);
   };
   return {max, a.sum * factor(a.max) + b.sum * factor(b.max),
           (a.below + lower(a.max, a.count)) + (b.below + lower(b.max, b.count)), a.count + b.count};

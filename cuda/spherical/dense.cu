@@ -68,7 +68,7 @@ struct Dense {
 
   static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const Moments& total) {
     const SphericalLoss spherical(p, total);
-    float loss = 0.f, slope = 0.f, offset = 0.f;
+    float loss = 0.f, norm = 0.f, slope = 0.f, offset = 0.f;
     bool kept = false, valid = true;
     for (uint64_t j = lane_index(); j < p.targets_per_row; j += WARP) {
       const Target target(p, row, j);
@@ -83,13 +83,15 @@ struct Dense {
       loss = fmaf(target.value, terms.loss, loss);
       slope = fmaf(target.value, terms.slope, slope);
       offset = fmaf(target.value, terms.offset, offset);
-      if (p.loss_kind == LOSS_SQUARED_ERROR) loss = fmaf(target.value, named(p, row, target.index), loss);
+      if (p.loss_kind == LOSS_SQUARED_ERROR) norm = fmaf(target.value, named(p, row, target.index), norm);
     }
     kept = __any_sync(ALL_LANES, kept);
     valid = __all_sync(ALL_LANES, valid);
     loss = warp_sum(loss);
     Row constants = spherical.row(warp_sum(slope), warp_sum(offset), upstream(p, row));
-    if (p.loss_kind == LOSS_SQUARED_ERROR) loss += spherical.square_sum();
+    norm = warp_sum(norm);
+    // Fused, since 2 o_c may overflow where q does: the sum is then infinite, not NaN.
+    if (p.loss_kind == LOSS_SQUARED_ERROR) loss = fmaf(2.f, loss, norm + spherical.square_sum());
     if (!valid) {
       loss = NAN;
       constants.factor = NAN;

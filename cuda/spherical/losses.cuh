@@ -74,7 +74,7 @@ struct SphericalLoss {
   }
 
   __device__ __forceinline__ TargetTerms target(float o) const {
-    if (p.loss_kind == LOSS_SQUARED_ERROR) return {-2.f * o, 0.f, 0.f, -2.f};
+    if (p.loss_kind == LOSS_SQUARED_ERROR) return {-o, 0.f, 0.f, -2.f};  // half of its part of the loss
     if (p.loss_kind == LOSS_Z) {
       const float z = deviation == 0.f ? 0.f : (fmaf(o, scale, -mean) - low) / deviation;
       const float below = p.b - z, tail = expf(-fabsf(p.a * below));

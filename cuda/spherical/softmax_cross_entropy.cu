@@ -60,10 +60,11 @@ struct SoftmaxCrossEntropy {
     const bool valid = ignored || (target >= 0 && static_cast<uint64_t>(target) < p.classes);
     const float o = valid && !ignored ? widen(static_cast<const f*>(p.logits)[row * p.classes + target]) : NAN;
 
-    float loss = log_sum + (total.max - o);
-    if (e != 0.f && !(loss == INFINITY && o == -INFINITY)) {
-      const float count = static_cast<float>(total.count);
-      loss = (1.f - e) * loss + e / D * fmaf(count, log_sum, total.below);
+    // Half the loss: lse - o_c may be twice f32's range, and what e or a weight below 1 makes of it within.
+    float half = fmaf(0.5f, log_sum, 0.5f * total.max - 0.5f * o);
+    if (e != 0.f && !(half == INFINITY && o == -INFINITY)) {
+      const float others = fmaf(0.5f * total.count, log_sum * BELOW_SCALE, 0.5f * total.below);
+      half = fmaf(1.f - e, half, e / D / BELOW_SCALE * others);
     }
     const float weight = upstream(p, row), smoothed = e == 0.f ? 1.f : 1.f - e + e * (total.count / D);
     Row constants;
@@ -76,7 +77,7 @@ struct SoftmaxCrossEntropy {
     constants.target_gradient = o == -INFINITY ? constants.masked : constants.gradient(o) - weight * (1.f - e);
     if (lane_index() == 0) {
       if (!valid) report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, row);
-      p.loss[row] = ignored ? 0.f : weighted(p, row, loss);
+      p.loss[row] = ignored ? 0.f : 2.f * weighted(p, row, half);
       if (p.lse != nullptr) p.lse[row] = valid ? lse : NAN;
       if (p.penalty != nullptr) {
         const float penalty = valid ? p.lse_penalty * lse * lse : NAN;
