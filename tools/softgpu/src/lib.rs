@@ -1,5 +1,62 @@
 //! A CUDA driver in software: it runs the PTX that nvcc emits on the CPU, warp by warp, checks every access and counts
-//! what the kernel does.
+//! what the kernel does. It is an instrument: it says whether a kernel is right, where it is wrong, and what it moves.
+//!
+//! [`install`] puts it in the place of libcuda, for cudarc and whatever else opens that at run time, unless the machine
+//! has a GPU. [`record`] gives the findings and the counters of the launches within a closure; without a recorder, findings
+//! go to standard error. For programs that are not written in Rust there is the crate `oblate-softgpu-cuda`.
+//!
+//! ```
+//! use cudarc::driver::{CudaContext, LaunchConfig, PushKernelArg};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! oblate_softgpu::install_as(oblate_softgpu::Choice::Software)?;
+//! let stream = CudaContext::new(0)?.default_stream();
+//! let ptx = ".version 8.0
+//! .target sm_80
+//! .address_size 64
+//! .visible .entry store(.param .u64 to) {
+//!   .reg .b64 %rd<2>;
+//!   .reg .b32 %r<2>;
+//!   ld.param.u64 %rd1, [to];
+//!   mov.u32 %r1, %tid.x;
+//!   st.global.u32 [%rd1], %r1;
+//!   ret;
+//! }";
+//! let store = stream.context().load_module(cudarc::nvrtc::Ptx::from_src(ptx))?.load_function("store")?;
+//! let mut x = stream.alloc_zeros::<u32>(1)?;
+//! let config = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (1, 1, 1), shared_mem_bytes: 0 };
+//! let (launched, record) = oblate_softgpu::record(|| {
+//!     // SAFETY: the kernel stores one word at its argument.
+//!     unsafe { stream.launch_builder(&store).arg(&mut x).launch(config) }.map(drop)
+//! });
+//! launched?;
+//! assert!(record.findings.is_empty());
+//! assert_eq!(record.launches[0].counters.global_stores.requests, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does not model
+//!
+//! - Time. Nothing here says how long a card would take; cuEventElapsedTime gives the host's time.
+//! - ptxas: the PTX runs as it is, before instructions are merged, reordered or dropped. Counts are of PTX.
+//! - Caches, and weak memory beyond what the checks find.
+//! - Asynchrony: a call's work is done when it returns, so that a missing wait does not show. A launch that fails is
+//!   accepted all the same, and the calls that follow in its context have its error, as on a card.
+//! - One address space for all contexts: each has its own, and a pointer means nothing in another.
+//! - Memory that host and device share, graphs, textures, dynamic parallelism, clusters, several devices. The functions for
+//!   them are absent: to look one up fails, as with an older driver. [`driver`] lists those that are there.
+//!
+//! # Environment
+//!
+//! | variable | |
+//! | --- | --- |
+//! | `OBLATE_DEVICE` | `auto` (a GPU where there is one), `gpu`, `software` |
+//! | `SOFTGPU_CC` | compute capability: 8.0 (default), 8.6, 8.9, 9.0 |
+//! | `SOFTGPU_MEMORY` | bytes of device memory of a context, 16G by default |
+//! | `SOFTGPU_WORKERS` | threads that run a launch's blocks, one per core by default |
+//! | `SOFTGPU_WATCHDOG` | warp instructions after which a block is taken not to end |
+//! | `SOFTGPU_HIDE` | functions to leave out of libcuda, with commas between them |
 
 mod cubin;
 pub mod driver;
