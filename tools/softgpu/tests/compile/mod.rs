@@ -5,22 +5,36 @@ use std::path::Path;
 #[path = "../../../../build/nvcc.rs"]
 mod nvcc;
 
-/// The PTX of `tests/FOLDER/NAME.cu` of this crate, NUL-terminated as the driver takes it, with `defines` defined.
+/// The PTX of a source of this crate, by its path in it, with `defines` defined; NUL-terminated, as the driver takes it.
 /// Compiled once and kept in cargo's folder for test files. Panics with nvcc's text where it does not compile.
 pub(crate) fn compile(source: &str, defines: &[&str]) -> Vec<u8> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workspace = root.ancestors().nth(2).expect("the crate lies two folders below the workspace");
-    let compiler = nvcc::Compiler {
-        nvcc: nvcc::find(Some(workspace)).unwrap_or_else(|error| panic!("{error}")),
+    ptx(&compiler(Path::new(env!("CARGO_MANIFEST_DIR")), defines), Path::new(source))
+}
+
+/// The PTX of every kernel of a family of the workspace, likewise.
+#[allow(dead_code, reason = "for the bench, which shares this file with the tests")]
+pub(crate) fn family(workspace: &Path, family: &str) -> Vec<Vec<u8>> {
+    let sources = nvcc::sources(workspace).unwrap_or_else(|error| panic!("{error}"));
+    let compiler = compiler(workspace, &[]);
+    let folder = Path::new("cuda").join(family);
+    sources.iter().filter(|source| source.starts_with(&folder)).map(|source| ptx(&compiler, source)).collect()
+}
+
+fn compiler(root: &Path, defines: &[&str]) -> nvcc::Compiler {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    nvcc::Compiler {
+        nvcc: nvcc::find(workspace).unwrap_or_else(|error| panic!("{error}")),
         host: None,
         root: root.into(),
         cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels"),
         warnings_are_errors: true,
         defines: defines.iter().map(ToString::to_string).collect(),
         progress: |_| (),
-    };
-    let ptx =
-        compiler.ptx(Path::new(source), nvcc::Architecture::compute(80)).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+fn ptx(compiler: &nvcc::Compiler, source: &Path) -> Vec<u8> {
+    let ptx = compiler.ptx(source, nvcc::Architecture::compute(80)).unwrap_or_else(|error| panic!("{error}"));
     let mut text = std::fs::read(&ptx.path).expect("the PTX is in the cache");
     text.push(0);
     text

@@ -150,3 +150,31 @@ fn mandelbrot() {
         }
     }
 }
+
+#[test]
+fn print() {
+    use cudarc::driver::PushKernelArg;
+    let program = Program::load("print");
+    let function = program.function("print");
+    let ((), record) = oblate_softgpu::record(|| {
+        let mut launch = program.stream.launch_builder(&function);
+        launch.arg(&0u64).arg(&3i32);
+        // SAFETY: the kernel does not follow its pointer.
+        unsafe { launch.launch(crate::support::config(1, 8, 0)) }.expect("the launch");
+        program.stream.synchronize().expect("the kernel");
+    });
+    let line = |t: i32| {
+        format!("t={} u=7 x=00ab f=1.500 e=1.234568e+04 g=0.0001 s=text c=z ll=1099511627776 %\n", -t)
+    };
+    assert_eq!(record.launches[0].printed, (0..3).map(line).collect::<String>());
+    assert!(record.findings.is_empty());
+}
+
+#[test]
+fn assertion() {
+    let program = Program::load("assertion");
+    let x = program.stream.clone_htod(&[0i32, 1, 2, 3]).unwrap();
+    let mut y = program.stream.alloc_zeros::<i32>(4).unwrap();
+    launch!(program, "assertion", 1, 4; &x, &mut y);
+    assert_eq!(program.stream.clone_dtoh(&y).unwrap(), [1, 2, 3, 4]);
+}
