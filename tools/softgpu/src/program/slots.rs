@@ -65,7 +65,7 @@ impl Set {
     }
     fn each(&self) -> impl Iterator<Item = RegisterId> {
         self.0.iter().zip(0u32..).flat_map(|(&word, index)| {
-            std::iter::successors(Some(word), |w| Some(w & (w - 1)))
+            std::iter::successors(Some(word), |w| Some(w & w.wrapping_sub(1)))
                 .take_while(|&w| w != 0)
                 .map(move |w| index * 64 + w.trailing_zeros())
         })
