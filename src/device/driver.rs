@@ -134,6 +134,8 @@ fn new_enough(version: c_int, need: (u32, u32)) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -143,5 +145,53 @@ mod tests {
         let error = new_enough(12_080, (13, 0)).expect_err("too old");
         assert_eq!(error, Error::DriverTooOld { have: (12, 8), need: (13, 0) });
         assert_eq!(error.to_string(), "the CUDA driver is for CUDA 12.8, expected 13.0 or newer");
+    }
+
+    /// What `child` says in a process of its own, in which the software device lacks the function `hidden`, or is not there.
+    fn says(hidden: Option<&str>) -> String {
+        let mut command = Command::new(std::env::current_exe().expect("the test's own program"));
+        command.args(["--exact", "--ignored", "--nocapture", "device::driver::tests::child"]);
+        command.env_remove("SOFTGPU_HIDE").env_remove(SOFTWARE);
+        if let Some(hidden) = hidden {
+            command.env("SOFTGPU_HIDE", hidden).env(SOFTWARE, "1");
+        }
+        let output = command.output().expect("the test's own program runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{hidden:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        let line = text.lines().find_map(|line| line.split_once("Device::new: "));
+        line.unwrap_or_else(|| panic!("{hidden:?}: {text}")).1.to_string()
+    }
+
+    /// Set for a child that shall have the software device.
+    const SOFTWARE: &str = "OBLATE_TEST_SOFTWARE";
+
+    #[test]
+    #[ignore = "the child of the tests below, whose environment it needs"]
+    fn child() {
+        if std::env::var_os(SOFTWARE).is_some() {
+            oblate_softgpu::install_as(oblate_softgpu::Choice::Software).expect("the software device");
+        }
+        match crate::Device::new(0) {
+            Ok(device) => println!("Device::new: {}", device.name()),
+            Err(error) => println!("Device::new: {error}"),
+        }
+    }
+
+    #[test]
+    fn a_driver_without_a_function_is_an_error_value() {
+        let (major, minor) = NVCC_RELEASE;
+        for function in FUNCTIONS {
+            let expected =
+                format!("the CUDA driver has no {function}: expected a driver for CUDA {major}.{minor} or newer");
+            assert_eq!(says(Some(function)), expected);
+        }
+    }
+
+    #[test]
+    fn no_driver_is_an_error_value() {
+        // SAFETY: loading a driver runs its initialisers, as the library's own look does.
+        let is_there = unsafe { sys::is_culib_present() };
+        let said = says(None);
+        assert_eq!(said == "no CUDA driver: libcuda is not found on this machine", !is_there, "{said}");
     }
 }
