@@ -58,6 +58,16 @@
 //! | `SOFTGPU_WATCHDOG` | warp instructions after which a block is taken not to end |
 //! | `SOFTGPU_HIDE` | functions to leave out of libcuda, with commas between them |
 
+#![allow(
+    clippy::cast_lossless,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_ptr_alignment,
+    clippy::cast_sign_loss,
+    reason = "registers and memory are bits, read at every width and sign; windows of the register file are aligned"
+)]
+
 mod cubin;
 pub mod driver;
 mod execute;

@@ -1,5 +1,7 @@
 //! PTX ISA, "Comparison and Selection Instructions".
 
+#![allow(clippy::neg_cmp_op_on_partial_ord, reason = "an unordered comparison is the negation of its opposite")]
+
 use super::{Flushed, Row};
 use crate::inspect::Class;
 use crate::numerics::{BF16, BF16x2, F16, F16x2, Float, Packed};
@@ -81,7 +83,7 @@ setp_integer! { SETP_16, COMBINED_16, u16, i16, "b16", "u16", "s16" }
 setp_integer! { SETP_32, COMBINED_32, u32, i32, "b32", "u32", "s32" }
 setp_integer! { SETP_64, COMBINED_64, u64, i64, "b64", "u64", "s64" }
 
-/// The comparisons of numbers; those that end in u hold also when an operand is NaN.
+/// The comparisons of numbers, without branches; those that end in u hold also when an operand is NaN.
 macro_rules! float_comparisons {
     ($then:ident! { $($arguments:tt)* }) => {
         $then! { $($arguments)*

@@ -185,7 +185,7 @@ lanes! { TESTS, Class::Fp32;
     "testp.infinite.f32" (a: f32) -> bool { a.is_infinite() }
     "testp.number.f32" (a: f32) -> bool { !a.is_nan() }
     "testp.notanumber.f32" (a: f32) -> bool { a.is_nan() }
-    "testp.normal.f32" (a: f32) -> bool { a.is_normal() | (a == 0.0) } // zero counts as normal
+    "testp.normal.f32" (a: f32) -> bool { a.is_normal() || a == 0.0 } // zero counts as normal
     "testp.subnormal.f32" (a: f32) -> bool { a.is_subnormal() }
 }
 
@@ -194,6 +194,6 @@ lanes! { TESTS_64, Class::Fp64;
     "testp.infinite.f64" (a: f64) -> bool { a.is_infinite() }
     "testp.number.f64" (a: f64) -> bool { !a.is_nan() }
     "testp.notanumber.f64" (a: f64) -> bool { a.is_nan() }
-    "testp.normal.f64" (a: f64) -> bool { a.is_normal() | (a == 0.0) } // zero counts as normal
+    "testp.normal.f64" (a: f64) -> bool { a.is_normal() || a == 0.0 } // zero counts as normal
     "testp.subnormal.f64" (a: f64) -> bool { a.is_subnormal() }
 }

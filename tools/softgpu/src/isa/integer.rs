@@ -67,8 +67,8 @@ lanes! { SATURATING, Class::Integer, rare;
     "mad.hi.sat.s32" (a: i32, b: i32, c: i32) -> i32 { (high!(i64, 32, a, b) as i32).saturating_add(c) }
     "mul24.lo.u32" (a: u32, b: u32) -> u32 { low_24(a).wrapping_mul(low_24(b)) as u32 }
     "mul24.lo.s32" (a: i32, b: i32) -> i32 { signed_24(a).wrapping_mul(signed_24(b)) as i32 }
-    "mul24.hi.u32" (a: u32, b: u32) -> u32 { (low_24(a) * low_24(b) >> 16) as u32 }
-    "mul24.hi.s32" (a: i32, b: i32) -> i32 { (signed_24(a) * signed_24(b) >> 16) as i32 }
+    "mul24.hi.u32" (a: u32, b: u32) -> u32 { ((low_24(a) * low_24(b)) >> 16) as u32 }
+    "mul24.hi.s32" (a: i32, b: i32) -> i32 { ((signed_24(a) * signed_24(b)) >> 16) as i32 }
     "mad24.lo.u32" (a: u32, b: u32, c: u32) -> u32 { ((low_24(a) * low_24(b)) as u32).wrapping_add(c) }
     "mad24.lo.s32" (a: i32, b: i32, c: i32) -> i32 { ((signed_24(a) * signed_24(b)) as i32).wrapping_add(c) }
 }

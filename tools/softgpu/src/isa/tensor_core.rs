@@ -150,9 +150,8 @@ fn elements(register: [u32; 32], operand: Operand) -> ([f64; 32], [f64; 32]) {
 /// What each lane's register gets of one 8 x 8 matrix of 16-bit elements that `ldmatrix` has read, row by row: lane l the
 /// elements 2 (l % 4) and 2 (l % 4) + 1 of row l / 4, and with `.trans` those of column l / 4.
 pub(crate) fn ldmatrix_distribute(rows: &[[u8; 16]; 8], transposed: bool) -> [u32; 32] {
-    let element = |row: usize, column: usize| {
-        u32::from(u16::from_le_bytes([rows[row][2 * column], rows[row][2 * column + 1]]))
-    };
+    let element =
+        |row: usize, column: usize| u32::from(u16::from_le_bytes([rows[row][2 * column], rows[row][2 * column + 1]]));
     std::array::from_fn(|lane| {
         let (major, minor) = (lane / 4, 2 * (lane % 4));
         if transposed {
@@ -212,12 +211,21 @@ mod tests {
     }
 
     /// Runs the product of matrices given by their elements; D lies on C.
-    fn multiply(form: TensorForm, operand: Operand, k: usize, a: &[Vec<f32>], b: &[Vec<f32>], c: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    fn multiply(
+        form: TensorForm,
+        operand: Operand,
+        k: usize,
+        a: &[Vec<f32>],
+        b: &[Vec<f32>],
+        c: &[Vec<f32>],
+    ) -> Vec<Vec<f32>> {
         let mut registers = Registers([0; 16 * 32]);
         let per = if operand == Operand::Tf32 { 1 } else { 2 };
         let (a_count, b_count) = (16 * k / 32 / per, 8 * k / 32 / per);
         for lane in 0..32 {
-            let mut put = |slot: usize, i: usize, value: u32| registers.0[(slot + i / per) * 32 + lane] |= value << (16 * (i % per));
+            let mut put = |slot: usize, i: usize, value: u32| {
+                registers.0[(slot + i / per) * 32 + lane] |= value << (16 * (i % per));
+            };
             for i in 0..a_count * per {
                 let (row, column) = place_a(operand, lane, i);
                 put(0, i, bits(operand, a[row][column]));
@@ -320,15 +328,17 @@ mod tests {
     #[test]
     fn tf32_ignores_the_lowest_bits() {
         let a = vec![vec![f32::from_bits(1.0_f32.to_bits() | 0x1fff); 8]; 16];
-        let d = multiply(TensorForm::MmaM16N8K8Tf32, Operand::Tf32, 8, &a, &vec![vec![1.0; 8]; 8], &vec![vec![0.0; 8]; 16]);
+        let d =
+            multiply(TensorForm::MmaM16N8K8Tf32, Operand::Tf32, 8, &a, &vec![vec![1.0; 8]; 8], &vec![vec![0.0; 8]; 16]);
         assert!(d.iter().flatten().all(|x| *x == 8.0));
     }
 
     #[test]
     fn ldmatrix_gives_rows_or_columns() {
         // Element (row, column) is 16 row + column.
-        let rows: [[u8; 16]; 8] =
-            std::array::from_fn(|row| std::array::from_fn(|byte| if byte % 2 == 0 { 16 * row as u8 + byte as u8 / 2 } else { 0 }));
+        let rows: [[u8; 16]; 8] = std::array::from_fn(|row| {
+            std::array::from_fn(|byte| if byte % 2 == 0 { 16 * row as u8 + byte as u8 / 2 } else { 0 })
+        });
         let plain = ldmatrix_distribute(&rows, false);
         assert_eq!(plain[0], 0x0001_0000);
         assert_eq!(plain[1], 0x0003_0002);

@@ -16,8 +16,6 @@ pub(crate) use narrow::{BF16, BF16x2, F16, F16x2, Packed, round_tf32};
 pub(crate) enum Rounding {
     /// `.rn`: to nearest, ties to even.
     Nearest,
-    /// `.rna`: to nearest, ties away from zero.
-    NearestAway,
     /// `.rz`
     Zero,
     /// `.rm`: towards minus infinity.
@@ -138,7 +136,7 @@ pub(crate) fn round_f32(x: f64, rounding: Rounding) -> f32 {
     let near = x as f32;
     let wide = f64::from(near);
     let wrong = match rounding {
-        Rounding::Nearest | Rounding::NearestAway => false,
+        Rounding::Nearest => false,
         Rounding::Zero => wide.abs() > x.abs(),
         Rounding::Down => wide > x,
         Rounding::Up => wide < x,

@@ -161,14 +161,6 @@ pub(crate) trait Packed: Copy {
     fn map(self, f: impl Fn(Self::Half) -> Self::Half) -> Self {
         Self::pack(f(self.low()), f(self.high()))
     }
-    #[inline(always)]
-    fn zip(self, b: Self, f: impl Fn(Self::Half, Self::Half) -> Self::Half) -> Self {
-        Self::pack(f(self.low(), b.low()), f(self.high(), b.high()))
-    }
-    #[inline(always)]
-    fn zip3(self, b: Self, c: Self, f: impl Fn(Self::Half, Self::Half, Self::Half) -> Self::Half) -> Self {
-        Self::pack(f(self.low(), b.low(), c.low()), f(self.high(), b.high(), c.high()))
-    }
 }
 
 macro_rules! packed {

@@ -96,7 +96,6 @@ impl Format {
         };
         let up = match rounding {
             Rounding::Nearest => half && (rest || kept & 1 == 1),
-            Rounding::NearestAway => half,
             Rounding::Zero => false,
             Rounding::Down => x.negative && (half || rest),
             Rounding::Up => !x.negative && (half || rest),
@@ -107,7 +106,7 @@ impl Format {
         let biased = (place + self.bias() + self.fraction_bits as i32 - 1) as u64;
         if biased >= 1 << self.exponent_bits || (biased << self.fraction_bits) + kept >= self.infinity() {
             let to_largest = match rounding {
-                Rounding::Nearest | Rounding::NearestAway => false,
+                Rounding::Nearest => false,
                 Rounding::Zero => true,
                 Rounding::Down => !x.negative,
                 Rounding::Up => x.negative,

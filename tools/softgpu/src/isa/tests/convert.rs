@@ -21,28 +21,33 @@ pub(super) fn expected(form: &Form, s: &[u64]) -> Option<Expected> {
     if to.ends_with("x2") {
         // The first source becomes the upper half.
         let format = exact::format(to)?;
-        return Some((to_float(form, format, exact::F32, s[0]) << 16 | to_float(form, format, exact::F32, s[1])).into());
+        return Some(
+            (to_float(form, format, exact::F32, s[0]) << 16 | to_float(form, format, exact::F32, s[1])).into(),
+        );
     }
-    Some(match (integer_type(to), integer_type(from)) {
-        (Some(to), Some(from)) => {
-            let x = number(s[0], from);
-            extended(if form.has("sat") { clamped(x, to) } else { number(wrap(&x, to.0), to) }, to)
+    Some(
+        match (integer_type(to), integer_type(from)) {
+            (Some(to), Some(from)) => {
+                let x = number(s[0], from);
+                extended(&if form.has("sat") { clamped(x, to) } else { number(wrap(&x, to.0), to) }, to)
+            }
+            (None, Some(from)) => {
+                exact::format(to)?.round(&Value::integer(&number(s[0], from)), exact::mode(&form.modifiers))
+            }
+            (Some(to), None) => {
+                let format = exact::format(from)?;
+                let bits = if form.has("ftz") { format.flush(s[0]) } else { s[0] };
+                extended(&to_integer(&format.value(bits), exact::mode(&form.modifiers), to), to)
+            }
+            (None, None) => to_float(form, exact::format(to)?, exact::format(from)?, s[0]),
         }
-        (None, Some(from)) => {
-            exact::format(to)?.round(&Value::integer(&number(s[0], from)), exact::mode(&form.modifiers))
-        }
-        (Some(to), None) => {
-            let format = exact::format(from)?;
-            let bits = if form.has("ftz") { format.flush(s[0]) } else { s[0] };
-            extended(to_integer(&format.value(bits), exact::mode(&form.modifiers), to), to)
-        }
-        (None, None) => to_float(form, exact::format(to)?, exact::format(from)?, s[0]),
-    }.into())
+        .into(),
+    )
 }
 
 /// An 8-bit result stands extended in 16 bits.
-fn extended(x: BigInt, (bits, _): (u32, bool)) -> u64 {
-    wrap(&x, bits.max(16))
+fn extended(x: &BigInt, (bits, _): (u32, bool)) -> u64 {
+    wrap(x, bits.max(16))
 }
 
 fn clamped(x: BigInt, to: (u32, bool)) -> BigInt {
@@ -54,7 +59,13 @@ fn to_integer(x: &Value, mode: &str, to: (u32, bool)) -> BigInt {
     let (low, high) = limits(to);
     match x.to_integer(mode) {
         Value::Nan => BigInt::from(0),
-        Value::Infinite { negative } => if negative { low } else { high },
+        Value::Infinite { negative } => {
+            if negative {
+                low
+            } else {
+                high
+            }
+        }
         Value::Finite { negative, n, e, .. } => {
             let magnitude = BigInt::from(n) << e.max(0);
             clamped(if negative { -magnitude } else { magnitude }, to)

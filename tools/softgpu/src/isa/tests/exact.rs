@@ -34,9 +34,16 @@ pub(super) fn format(name: &str) -> Option<Format> {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Nan,
-    Infinite { negative: bool },
+    Infinite {
+        negative: bool,
+    },
     /// (-1)^negative n 2^e, and `more`: the magnitude is greater by less than 2^e.
-    Finite { negative: bool, n: BigUint, e: i64, more: bool },
+    Finite {
+        negative: bool,
+        n: BigUint,
+        e: i64,
+        more: bool,
+    },
 }
 
 /// `rn`, `rz`, `rm`, `rp`, or `rna`, also with the final i of the modes that round to an integer.
@@ -94,7 +101,13 @@ impl Value {
     /// The order of numbers, -0 equal to +0; none of a NaN. For exact values.
     pub(super) fn compare(&self, other: &Value) -> Option<Ordering> {
         let rank = |v: &Value| match v {
-            Value::Infinite { negative } => if *negative { -1 } else { 1 },
+            Value::Infinite { negative } => {
+                if *negative {
+                    -1
+                } else {
+                    1
+                }
+            }
             _ => 0,
         };
         match (self, other) {
@@ -146,7 +159,13 @@ impl Value {
             (Value::Nan, _) | (_, Value::Nan) | (Value::Infinite { .. }, Value::Infinite { .. }) => Value::Nan,
             (Value::Infinite { .. }, _) => Value::Infinite { negative },
             (_, Value::Infinite { .. }) => Value::Finite { negative, n: BigUint::ZERO, e: 0, more: false },
-            _ if other.is_zero() => if self.is_zero() { Value::Nan } else { Value::Infinite { negative } },
+            _ if other.is_zero() => {
+                if self.is_zero() {
+                    Value::Nan
+                } else {
+                    Value::Infinite { negative }
+                }
+            }
             (Value::Finite { n: a, e: x, .. }, Value::Finite { n: b, e: y, .. }) => {
                 let dividend = a << 256_u32;
                 let more = &dividend % b != BigUint::ZERO;
@@ -280,7 +299,8 @@ fn rounding_agrees_with_the_host() {
         let (a, b) = (random.next(), random.next());
         let (x, y) = (f64::from_bits(a), f64::from_bits(b));
         let (v, w) = (F64.value(a), F64.value(b));
-        let same = |value: &Value, host: f64| F64.round(value, "rn") == if host.is_nan() { F64.nan } else { host.to_bits() };
+        let same =
+            |value: &Value, host: f64| F64.round(value, "rn") == if host.is_nan() { F64.nan } else { host.to_bits() };
         assert!(same(&v.plus(&w, "rn"), x + y), "{x} + {y}");
         assert!(same(&v.times(&w), x * y), "{x} * {y}");
         assert!(same(&v.over(&w), x / y), "{x} / {y}");

@@ -81,10 +81,22 @@ fn order(form: &Form, v: &[Value], wanted: Ordering) -> Value {
     let [a, b] = [&v[0], &v[1]].map(|x| if absolute { x.clone().with_sign(false) } else { x.clone() });
     match a.compare(&b) {
         None if form.has("NaN") => Value::Nan,
-        None => if a.is_nan() { b } else { a },
+        None => {
+            if a.is_nan() {
+                b
+            } else {
+                a
+            }
+        }
         Some(Ordering::Equal) if a.negative() == (wanted == Ordering::Less) => a,
         Some(Ordering::Equal) => b,
-        Some(order) => if order == wanted { a } else { b },
+        Some(order) => {
+            if order == wanted {
+                a
+            } else {
+                b
+            }
+        }
     }
 }
 

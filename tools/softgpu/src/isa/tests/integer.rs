@@ -70,7 +70,8 @@ pub(super) fn expected(form: &Form, s: &[u64]) -> Option<Expected> {
             } else {
                 (product, bits)
             };
-            let sum = if form.base == "mad" { wrapped(part, (bits, signed)) + number(s[2], (bits, signed)) } else { part };
+            let sum =
+                if form.base == "mad" { wrapped(&part, (bits, signed)) + number(s[2], (bits, signed)) } else { part };
             let sum = if form.has("sat") { clamp(sum, t) } else { sum };
             return Some(wrap(&sum, bits).into());
         }
@@ -130,9 +131,8 @@ pub(super) fn expected(form: &Form, s: &[u64]) -> Option<Expected> {
             let (at, bt) = (form.kind(1).starts_with('s'), form.kind(0).starts_with('s'));
             let (count, a_bits) = if form.base == "dp4a" { (4, 8) } else { (2, 16) };
             let skip = if form.has("hi") { 2 } else { 0 };
-            let products = (0..count).map(|i| {
-                number(s[0] >> (a_bits * i), (a_bits, at)) * number(s[1] >> (8 * (i + skip)), (8, bt))
-            });
+            let products = (0..count)
+                .map(|i| number(s[0] >> (a_bits * i), (a_bits, at)) * number(s[1] >> (8 * (i + skip)), (8, bt)));
             products.sum::<BigInt>() + BigInt::from(s[2])
         }
         _ => return None,
@@ -144,8 +144,8 @@ fn n_unsigned(x: u64, bits: u32) -> BigInt {
     number(x, (bits, false))
 }
 
-fn wrapped(x: BigInt, t: (u32, bool)) -> BigInt {
-    number(wrap(&x, t.0), t)
+fn wrapped(x: &BigInt, t: (u32, bool)) -> BigInt {
+    number(wrap(x, t.0), t)
 }
 
 /// The low bits, and whether there was a carry or a borrow.

@@ -8,11 +8,9 @@ pub(super) fn expected(name: &str, s: &[u64]) -> Option<Expected> {
     };
     let part = |index: u32, bits: u32| (s[0] >> (index * bits)) & ((1 << bits) - 1);
     let bits = match name {
-        "mov.b16.pack2" => vec![join(s, 8)],
-        "mov.b32.pack2" => vec![join(s, 16)],
-        "mov.b32.pack4" => vec![join(s, 8)],
+        "mov.b16.pack2" | "mov.b32.pack4" => vec![join(s, 8)],
+        "mov.b32.pack2" | "mov.b64.pack4" => vec![join(s, 16)],
         "mov.b64.pack2" => vec![join(s, 32)],
-        "mov.b64.pack4" => vec![join(s, 16)],
         "mov.b16.unpack2" | "mov.b32.unpack4.low" => vec![part(0, 8), part(1, 8)],
         "mov.b32.unpack4.high" => vec![part(2, 8), part(3, 8)],
         "mov.b32.unpack2" | "mov.b64.unpack4.low" => vec![part(0, 16), part(1, 16)],
@@ -20,7 +18,7 @@ pub(super) fn expected(name: &str, s: &[u64]) -> Option<Expected> {
         "mov.b64.unpack2" => vec![part(0, 32), part(1, 32)],
         _ if name.starts_with("mov.") => vec![s[0]],
         _ if name.starts_with("selp.") => vec![if s[2] == 0 { s[1] } else { s[0] }],
-        _ if name.starts_with("slct.") && name.ends_with(".s32") => {
+        _ if name.starts_with("slct.") && name.rsplit('.').next() == Some("s32") => {
             vec![if s[2] < 0x8000_0000 { s[0] } else { s[1] }]
         }
         _ if name.starts_with("slct.") => {
