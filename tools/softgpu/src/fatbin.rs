@@ -271,3 +271,6 @@ fn from_fatbin(image: &[u8], capability: (u32, u32)) -> Result<String, ImageErro
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -374,3 +374,131 @@ fn take<'m>(
     }
     Some(modifiers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FORMS, Item, by_base, form};
+    use crate::program::decode;
+    use crate::ptx::parse;
+
+    /// Opcodes of a form: the first word of each place; each further word of each place, one at a time; and without what
+    /// may be absent.
+    fn spellings(base: &str, items: &[Item]) -> Vec<String> {
+        let mut places: Vec<(Vec<&str>, bool)> = Vec::new();
+        for item in items {
+            match item {
+                Item::Choice { words, optional, .. } => places.push((words.clone(), *optional)),
+                Item::AnyOrder(set) => places.extend(set.iter().map(|item| match item {
+                    Item::Choice { words, optional, .. } => (words.clone(), *optional),
+                    Item::AnyOrder(_) => panic!("an order within an order"),
+                })),
+            }
+        }
+        let most = places.iter().map(|(words, _)| words.len()).max().unwrap_or(1);
+        let mut spellings = Vec::new();
+        for round in 0..=most {
+            let words = places.iter().filter_map(|(words, optional)| {
+                if round == most { (!optional).then(|| words[0]) } else { Some(words[round.min(words.len() - 1)]) }
+            });
+            spellings.push(std::iter::once(base).chain(words).collect::<Vec<_>>().join("."));
+        }
+        spellings
+    }
+
+    #[test]
+    fn every_line_is_found_by_every_word_that_it_has() {
+        for (base, forms) in by_base() {
+            for (line, items) in forms {
+                for opcode in spellings(base, items) {
+                    let found = form(&opcode).unwrap_or_else(|| panic!("{opcode} of {}", line.syntax));
+                    assert_eq!(found.form.syntax, line.syntax, "{opcode}");
+                }
+            }
+        }
+    }
+
+    /// The example of each line, in a kernel, as far as a program.
+    #[test]
+    fn the_example_of_every_line_decodes() {
+        for line in FORMS {
+            let (base, items) = by_base()
+                .iter()
+                .find_map(|(base, forms)| {
+                    let (_, items) = forms.iter().find(|(form, _)| form.syntax == line.syntax)?;
+                    Some((*base, items))
+                })
+                .unwrap();
+            // The shortest spelling: the first type, no vector, no cache policy.
+            let opcode = spellings(base, items).pop().unwrap();
+            let wide = opcode.ends_with("64");
+            let space = if opcode.contains("shared") { "s" } else { "%a" };
+            let narrow = if opcode.ends_with("16") && !opcode.contains("ldmatrix") { "%h" } else { "%d" };
+            let operands: String = line
+                .operands
+                .split_inclusive(|c: char| !c.is_ascii_alphanumeric())
+                .map(|piece| {
+                    let name = piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+                    let rest = &piece[name.len()..];
+                    let name = match name {
+                        "a" if rest.starts_with(']') => space,
+                        "b" if rest.starts_with(']') => "%a",
+                        "c" if base == "cp" => "%d",
+                        "d" | "a" | "b" | "c" if wide && !opcode.starts_with("match") => "%a",
+                        "a" if opcode.ends_with("64") => "%a",
+                        "d" | "a" | "b" | "c" => narrow,
+                        "m" => "-1",
+                        "p" => "%p",
+                        "q" => "%q",
+                        other => other,
+                    };
+                    format!("{name}{rest}")
+                })
+                .collect();
+            let text = format!(
+                ".version 9.0\n.target sm_80\n.address_size 64\n.func f() {{ ret; }}\n.entry k() {{\n\
+                 .reg .pred %p, %q; .reg .b16 %h; .reg .b32 %d; .reg .b64 %a; .shared .b64 s[4];\n\
+                 T: .branchtargets L;\nL:\n{opcode} {operands};\nret;\n}}\n"
+            );
+            let module = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+            let program = decode(&module).unwrap_or_else(|error| panic!("{}: {error}", line.syntax));
+            let counted: Vec<_> = program.blocks.iter().flat_map(|block| &block.classes).collect();
+            assert!(
+                counted.iter().any(|(class, _)| *class == line.class || base == "cvta" || base == "createpolicy"),
+                "{opcode}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_scope_an_order_and_a_space_come_in_any_order() {
+        for opcode in ["atom.global.gpu.acq_rel.cas.b32", "atom.global.acq_rel.gpu.cas.b32", "atom.cas.acq_rel.gpu.b32"]
+        {
+            assert!(
+                form(opcode).is_some_and(|found| found.has("acq_rel") && found.of("SCOPE") == Some("gpu")),
+                "{opcode}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_line_has_is_not_found() {
+        for opcode in [
+            "ld.global.v3.u32",
+            "ld.global.u32.v2",
+            "ld.global",
+            "ld.weak.weak.u32",
+            "bar.sync.aligned",
+            "shfl.bfly.b32",
+            "atom.global.mul.u32",
+            "atom.and.f32",
+            "atom.cas.f64",
+            "atom.inc.u64",
+            "red.exch.b32",
+            "mma.sync.aligned.m8n8k4.row.col.f32.f16.f16.f32",
+            "fence.sc",
+            "add.f32",
+        ] {
+            assert!(form(opcode).is_none(), "{opcode}");
+        }
+    }
+}

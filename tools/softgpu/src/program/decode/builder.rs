@@ -539,13 +539,12 @@ impl<'a> Builder<'a> {
 
     pub(super) fn instruction(&mut self, instruction: &'a Instruction) -> Result<(), PtxError> {
         self.at = Some(instruction);
-        let meaning = match self.forms.get(&instruction.opcode) {
-            Some(meaning) => meaning.clone(),
-            None => {
-                let meaning = self.meaning(&instruction.opcode)?;
-                self.forms.insert(Arc::clone(&instruction.opcode), meaning.clone());
-                meaning
-            }
+        let meaning = if let Some(meaning) = self.forms.get(&instruction.opcode) {
+            meaning.clone()
+        } else {
+            let meaning = self.meaning(&instruction.opcode)?;
+            self.forms.insert(Arc::clone(&instruction.opcode), meaning.clone());
+            meaning
         };
         match meaning {
             Meaning::Row(row) => self.row_instruction(&instruction.opcode, row),

@@ -1,4 +1,5 @@
-use crate::program::{Kind, decode};
+use crate::program::Kind::{self, Branch, Lanes, Return};
+use crate::program::decode;
 use crate::ptx::parse;
 
 /// A kernel around `body`, which may use `%r`, `%rd`, `%f`, `%fd`, `%rs` and `%p`, eight of each.
@@ -17,7 +18,6 @@ fn a_loop_is_laid_out_before_its_exit() {
     );
     let program = decode(&parse(&text).unwrap()).unwrap();
     let kinds: Vec<Kind> = program.ops.iter().map(|op| op.kind).collect();
-    use Kind::{Branch, Lanes, Return};
     // The header, then the body, then the exit; what fell through in the text and no longer does is given a branch.
     assert_eq!(kinds, [Lanes, Branch, Lanes, Branch, Branch, Lanes, Branch, Branch, Return]);
     let targets: Vec<u32> = program.ops.iter().filter(|op| op.kind == Branch).map(|op| op.extra).collect();

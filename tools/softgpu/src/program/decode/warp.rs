@@ -3,9 +3,7 @@
 use super::builder::{Builder, describe};
 use super::layout;
 use crate::isa::forms::{Build, Matched};
-use crate::program::{
-    Barrier, BarrierKind, Builtin, Call, CallTarget, Constant, Kind, NONE, Slot, TensorForm, TensorOp,
-};
+use crate::program::{Barrier, BarrierKind, Builtin, Call, CallTarget, Kind, NONE, Slot, TensorForm, TensorOp};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Operand, Scope, Space, Variable};
 

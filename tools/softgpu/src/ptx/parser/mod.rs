@@ -272,15 +272,14 @@ impl<'a> Parser<'a> {
             self.function.params = self.parameters(Scope::Parameter)?;
         }
         self.performance_directives()?;
-        let index = match self.functions.get(name) {
-            Some(&index) => index,
-            None => {
-                // Known before its body, for it may call itself.
-                let prototype = Function { name: Arc::clone(&self.function.name), ..Function::default() };
-                self.module.functions.push(prototype);
-                self.functions.insert(name, self.module.functions.len() - 1);
-                self.module.functions.len() - 1
-            }
+        let index = if let Some(&index) = self.functions.get(name) {
+            index
+        } else {
+            // Known before its body, for it may call itself.
+            let prototype = Function { name: Arc::clone(&self.function.name), ..Function::default() };
+            self.module.functions.push(prototype);
+            self.functions.insert(name, self.module.functions.len() - 1);
+            self.module.functions.len() - 1
         };
         if self.peek() == Token::Mark(b'{') {
             if self.module.functions[index].has_body {

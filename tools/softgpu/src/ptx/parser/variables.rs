@@ -156,7 +156,7 @@ impl<'a> Parser<'a> {
                 // `[]`: its length comes from the launch, or from its initialiser.
                 None if i == 0 => 0,
                 None => return Err(self.error_at(line, format!("no length in an inner dimension of {name}"))),
-                Some(length) => elements.checked_mul(*length).unwrap_or(u64::MAX),
+                Some(length) => elements.saturating_mul(*length),
             };
         }
         let mut initialiser = Vec::new();
@@ -246,9 +246,10 @@ impl<'a> Parser<'a> {
             Token::Word(word) if !negative => {
                 let generic = word == "generic" && self.take_mark(b'(');
                 let name = if generic { self.word("a variable's name")? } else { word };
-                let offset = self.offset()?;
+                let mut offset = self.offset()?;
                 if generic {
                     self.mark(b')')?;
+                    offset = offset.wrapping_add(self.offset()?);
                 }
                 if element.bytes() != 8 {
                     return Err(self.error_at(line, format!("the address of {name} in an element that is not 64 bits")));
