@@ -1,6 +1,7 @@
 //! Links the jumps that stand for libcuda: a shared object per name under which programs look for it, each a table and a
 //! jump through it for every function that the device exports. `install` loads them and fills the tables.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -19,9 +20,13 @@ fn main() {
     println!("cargo::rerun-if-changed=src/driver/exports.rs");
     println!("cargo::rerun-if-changed=src/install/jumps.S");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let jumps: String = NAMES.iter().enumerate().map(|(i, name)| format!("JUMP({i}, {name})\n")).collect();
+    let mut jumps = String::new();
+    for (i, name) in NAMES.iter().enumerate() {
+        writeln!(jumps, "JUMP({i}, {name})").expect("a string has room");
+    }
+    writeln!(jumps, "TABLE({})", NAMES.len()).expect("a string has room");
     let include = out.join("jumps.inc");
-    fs::write(&include, format!("{jumps}TABLE({})\n", NAMES.len())).expect("OUT_DIR is writable");
+    fs::write(&include, jumps).expect("OUT_DIR is writable");
     for soname in SONAMES {
         link(soname, &out);
     }

@@ -64,18 +64,15 @@ pub fn record<T>(body: impl FnOnce() -> T) -> (T, Record) {
 
 /// Tells of a launch that has ended.
 pub(crate) fn launched(launch: LaunchRecord, findings: Vec<Finding>) {
-    let unrecorded = RECORDERS.with_borrow_mut(|recorders| match recorders.last_mut() {
-        Some(record) => {
-            record.findings.extend_from_slice(&findings);
-            record.launches.push(launch.clone());
-            false
+    RECORDERS.with_borrow_mut(|recorders| {
+        if let Some(record) = recorders.last_mut() {
+            record.findings.extend(findings);
+            record.launches.push(launch);
+        } else {
+            print(&launch.printed);
+            findings.iter().for_each(say);
         }
-        None => true,
     });
-    if unrecorded {
-        print(&launch.printed);
-        findings.iter().for_each(say);
-    }
 }
 
 /// Where a card's printf goes.

@@ -92,6 +92,7 @@ pub(crate) const REGISTERS: u32 = 64 << 10;
 pub(crate) const THREAD_REGISTERS: u32 = 255;
 
 /// The value of an attribute by the number that cuda.h gives it; `None` where it gives none.
+#[allow(clippy::match_same_arms, reason = "an attribute a line, by their numbers")]
 pub(crate) fn attribute(number: u32) -> Option<c_int> {
     let capability = capability();
     let limits = Limits::of(capability);

@@ -77,6 +77,7 @@ impl Function {
     }
 
     /// By the attribute's number in cuda.h.
+    #[allow(clippy::match_same_arms, reason = "an attribute a line, by their numbers")]
     fn attribute(&self, number: c_uint) -> Answer<c_int> {
         let kernel = self.kernel();
         let capability = capability();

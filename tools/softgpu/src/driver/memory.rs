@@ -148,6 +148,7 @@ impl Pointer {
     }
 
     /// By the attribute's number in cuda.h.
+    #[allow(clippy::match_same_arms, reason = "an attribute a line, by their numbers")]
     fn attribute(&self, number: c_uint) -> Answer<Value> {
         Ok(match number {
             1 => Value::Long(self.context.0 as u64),

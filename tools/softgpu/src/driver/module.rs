@@ -153,7 +153,7 @@ impl ErrorLog {
             match option {
                 ERROR_LOG_BUFFER => log.buffer = Some(value.cast()),
                 // The low half is the number, the rest may be anything: callers store an unsigned int there.
-                ERROR_LOG_BUFFER_SIZE => (log.bytes, log.size) = (value as usize as u32 as usize, Some(place)),
+                ERROR_LOG_BUFFER_SIZE => (log.bytes, log.size) = (value.addr() & u32::MAX as usize, Some(place)),
                 // Nothing is said but errors.
                 // SAFETY: as above.
                 INFO_LOG_BUFFER_SIZE => unsafe { *place = std::ptr::null_mut() },
@@ -166,23 +166,19 @@ impl ErrorLog {
 
     /// Writes the text, cut to fit, with its NUL; on standard error when the caller has no place for it.
     fn write(&self, text: &str) {
-        let written = match self.buffer.filter(|buffer| !buffer.is_null() && self.bytes > 0) {
-            Some(buffer) => {
-                let text = &text.as_bytes()[..text.len().min(self.bytes - 1)];
-                // SAFETY: the caller vouches for `bytes` bytes at the buffer, and this writes no more.
-                unsafe {
-                    buffer.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), text.len());
-                    buffer.add(text.len()).write(0);
-                }
-                text.len() + 1
+        let buffer = self.buffer.filter(|buffer| !buffer.is_null() && self.bytes > 0);
+        let mut written = 0;
+        if let Some(buffer) = buffer {
+            let text = &text.as_bytes()[..text.len().min(self.bytes - 1)];
+            // SAFETY: the caller vouches for `bytes` bytes at the buffer, and this writes no more.
+            unsafe {
+                buffer.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), text.len());
+                buffer.add(text.len()).write(0);
             }
-            None => {
-                if !text.is_empty() {
-                    eprintln!("softgpu: a module does not load: {text}");
-                }
-                0
-            }
-        };
+            written = text.len() + 1;
+        } else if !text.is_empty() {
+            eprintln!("softgpu: a module does not load: {text}");
+        }
         if let Some(size) = self.size {
             // SAFETY: the place is one of the caller's values.
             unsafe { *size = std::ptr::without_provenance_mut(written) };

@@ -35,6 +35,9 @@ impl Library {
     }
 }
 
+/// cuDeviceGetName.
+type GetName = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> u32;
+
 /// The GPU that is there, or what was tried in vain.
 pub(super) fn gpu() -> Result<Running, String> {
     let mut tried = Vec::new();
@@ -69,12 +72,10 @@ fn first(library: &Library) -> Result<Running, String> {
         return Err("the installed driver has no device".to_owned());
     }
     let driver = library.query(c"cuDriverGetVersion")?;
-    let mut name = [0; 256];
+    let mut name = [0u8; 256];
     let get_name = library.symbol(c"cuDeviceGetName")?;
-    type GetName = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> u32;
     // SAFETY: cuDeviceGetName's signature; the buffer has the length that is passed, and device 0 exists.
-    let result = unsafe { std::mem::transmute::<*mut c_void, GetName>(get_name)(name.as_mut_ptr(), 256, 0) };
-    let name = name.map(c_char::cast_unsigned);
+    let result = unsafe { std::mem::transmute::<*mut c_void, GetName>(get_name)(name.as_mut_ptr().cast(), 256, 0) };
     let name = CStr::from_bytes_until_nul(&name).ok().filter(|_| result == 0);
     Ok(Running::Gpu {
         name: name.map_or_else(|| "unnamed".to_owned(), |name| name.to_string_lossy().into_owned()),

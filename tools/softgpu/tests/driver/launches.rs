@@ -15,16 +15,16 @@ fn arguments_come_one_by_one_or_in_a_buffer() {
     assert_eq!(launch(store, [1, 1, 1], [1, 1, 1], 0, &mut [(&raw mut a).cast()]), CUDA_SUCCESS);
     assert_eq!(read(a, 1), [1]);
 
-    let mut bytes = 8usize;
-    // CU_LAUNCH_PARAM_BUFFER_POINTER is 1, _SIZE 2, _END 0.
-    let mut extra: [*mut c_void; 5] = [1 as _, (&raw mut b).cast(), 2 as _, (&raw mut bytes).cast(), null_mut()];
-    // SAFETY: the buffer has the kernel's one parameter.
-    let mut packed =
-        || unsafe { sys::cuLaunchKernel(store, 1, 1, 1, 1, 1, 1, 0, null_mut(), null_mut(), extra.as_mut_ptr()) };
-    assert_eq!(packed(), CUDA_SUCCESS);
+    let mut packed = |mut bytes: usize| {
+        // CU_LAUNCH_PARAM_BUFFER_POINTER is 1, _SIZE 2, _END 0.
+        let mut extra: [*mut c_void; 5] = [1 as _, (&raw mut b).cast(), 2 as _, (&raw mut bytes).cast(), null_mut()];
+        let extra = extra.as_mut_ptr();
+        // SAFETY: the buffer has the kernel's one parameter.
+        unsafe { sys::cuLaunchKernel(store, 1, 1, 1, 1, 1, 1, 0, null_mut(), null_mut(), extra) }
+    };
+    assert_eq!(packed(4), CUDA_ERROR_INVALID_VALUE, "a buffer shorter than the parameters");
+    assert_eq!(packed(8), CUDA_SUCCESS);
     assert_eq!(read(b, 1), [1]);
-    bytes = 4;
-    assert_eq!(packed(), CUDA_ERROR_INVALID_VALUE, "a buffer shorter than the parameters");
 }
 
 #[test]

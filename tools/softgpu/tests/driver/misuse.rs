@@ -49,7 +49,7 @@ fn table() -> Table {
 fn devices() {
     installed();
     let (mut number, mut bytes, mut uuid) = (0, 0usize, sys::CUuuid { bytes: [0; 16] });
-    let mut text = [0; 8];
+    let mut text = [0u8; 8];
     let attribute = Attribute::CU_DEVICE_ATTRIBUTE_WARP_SIZE;
     check!(table();
         cuInit(1) => CUDA_ERROR_INVALID_VALUE;
@@ -58,21 +58,21 @@ fn devices() {
         cuDeviceGet(null_mut(), 0) => CUDA_ERROR_INVALID_VALUE;
         cuDeviceGetCount(null_mut()) => CUDA_ERROR_INVALID_VALUE;
         cuDeviceGetName(null_mut(), 8, 0) => CUDA_ERROR_INVALID_VALUE;
-        cuDeviceGetName(text.as_mut_ptr(), 0, 0) => CUDA_ERROR_INVALID_VALUE;
-        cuDeviceGetName(text.as_mut_ptr(), 8, 1) => CUDA_ERROR_INVALID_DEVICE;
-        cuDeviceGetName(text.as_mut_ptr(), 8, 0) => CUDA_SUCCESS;
+        cuDeviceGetName(text.as_mut_ptr().cast(), 0, 0) => CUDA_ERROR_INVALID_VALUE;
+        cuDeviceGetName(text.as_mut_ptr().cast(), 8, 1) => CUDA_ERROR_INVALID_DEVICE;
+        cuDeviceGetName(text.as_mut_ptr().cast(), 8, 0) => CUDA_SUCCESS;
         cuDeviceGetUuid(&raw mut uuid, 1) => CUDA_ERROR_INVALID_DEVICE;
         cuDeviceGetUuid(null_mut(), 0) => CUDA_ERROR_INVALID_VALUE;
         cuDeviceTotalMem_v2(&raw mut bytes, 1) => CUDA_ERROR_INVALID_DEVICE;
         cuDeviceTotalMem_v2(null_mut(), 0) => CUDA_ERROR_INVALID_VALUE;
         cuDeviceGetAttribute(null_mut(), attribute, 0) => CUDA_ERROR_INVALID_VALUE;
         cuDeviceGetAttribute(&raw mut number, attribute, 1) => CUDA_ERROR_INVALID_DEVICE;
-        cuDeviceGetPCIBusId(text.as_mut_ptr(), 8, 1) => CUDA_ERROR_INVALID_DEVICE;
+        cuDeviceGetPCIBusId(text.as_mut_ptr().cast(), 8, 1) => CUDA_ERROR_INVALID_DEVICE;
         cuDeviceGetByPCIBusId(&raw mut number, c"0000:01:00.0".as_ptr()) => CUDA_ERROR_INVALID_DEVICE;
         cuDeviceGetByPCIBusId(&raw mut number, null()) => CUDA_ERROR_INVALID_VALUE;
         cuDeviceGetByPCIBusId(&raw mut number, c"0000:00:00.0".as_ptr()) => CUDA_SUCCESS;
     );
-    assert_eq!(text.map(|c| c as u8), *b"oblate \0", "cut to fit, with its NUL");
+    assert_eq!(text, *b"oblate \0", "cut to fit, with its NUL");
 }
 
 #[test]
@@ -255,13 +255,14 @@ fn streams_and_events() {
     assert_eq!(status, sys::CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE);
 }
 
+unsafe extern "C" fn call(answer: *mut c_void) {
+    // SAFETY: the test hands over the place of an answer.
+    unsafe { answer.cast::<CUresult>().write(sys::cuCtxSynchronize()) }
+}
+
 #[test]
 fn a_function_of_the_host_may_not_use_the_device() {
     let _own = Context::new();
-    unsafe extern "C" fn call(answer: *mut c_void) {
-        // SAFETY: the test hands over the place of an answer.
-        unsafe { answer.cast::<CUresult>().write(sys::cuCtxSynchronize()) }
-    }
     let mut answer = CUDA_SUCCESS;
     unsafe { sys::cuLaunchHostFunc(null_mut(), Some(call), (&raw mut answer).cast()) }.result().unwrap();
     assert_eq!(answer, CUDA_ERROR_NOT_PERMITTED);

@@ -14,7 +14,7 @@ fn a_device_is_found() -> Result<(), DriverError> {
     let context = CudaContext::new(0)?;
     assert_eq!(context.name()?, "oblate software device (sm_80)");
     assert_eq!(context.compute_capability()?, (8, 0));
-    assert_eq!(context.uuid()?.bytes.map(i8::cast_unsigned), *b"oblate-softgpu-0");
+    assert_eq!(context.uuid()?.bytes.map(|byte| byte.to_ne_bytes()[0]), *b"oblate-softgpu-0");
     assert_eq!(context.total_mem()?, 16 << 30);
     assert_eq!(context.attribute(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK)?, 1024);
     assert!(context.has_async_alloc());
@@ -47,17 +47,17 @@ fn a_kernel_runs() -> Result<(), DriverError> {
     let context = CudaContext::new(0)?;
     let module = context.load_module(Ptx::from_binary(KERNELS.clone()))?;
     let kernel = module.load_function("vector_add")?;
-    let n = 1000usize;
-    let a: Vec<f32> = (0..n).map(|i| i as f32).collect();
+    let n = 1000u16;
+    let a: Vec<f32> = (0..n).map(f32::from).collect();
     for stream in [context.default_stream(), context.new_stream()?] {
-        let (a_there, b_there) = (stream.clone_htod(&a)?, stream.clone_htod(&vec![0.5f32; n])?);
-        let mut c_there = stream.alloc_zeros::<f32>(n)?;
+        let (a_there, b_there) = (stream.clone_htod(&a)?, stream.clone_htod(&vec![0.5f32; n.into()])?);
+        let mut c_there = stream.alloc_zeros::<f32>(n.into())?;
         let ((), record) = oblate_softgpu::record(|| {
             let mut launch = stream.launch_builder(&kernel);
-            let count = n as i32;
+            let count = i32::from(n);
             launch.arg(&a_there).arg(&b_there).arg(&mut c_there).arg(&count);
             // SAFETY: the arguments are the kernel's, and as long as its last says.
-            unsafe { launch.launch(LaunchConfig::for_num_elems(n as u32)) }.expect("the launch");
+            unsafe { launch.launch(LaunchConfig::for_num_elems(n.into())) }.expect("the launch");
         });
         assert_eq!(record.launches.len(), 1);
         assert_eq!(record.launches[0].kernel, "vector_add");
