@@ -1,7 +1,9 @@
 //! The software CUDA device as a shared library: `libcuda.so.1` for programs that are not written in Rust, or that
 //! cannot call `oblate_softgpu::install`.
 //!
-//!     LD_LIBRARY_PATH=FOLDER a-program-that-uses-libcuda
+//! ```sh
+//! LD_LIBRARY_PATH=FOLDER a-program-that-uses-libcuda
+//! ```
 //!
 //! where FOLDER has the library under the name `libcuda.so.1`, and under `libcuda.so` for cudarc. It exports each function
 //! of `oblate_softgpu::driver` under its own name, and nothing else.
