@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::{Error, Result};
+
 /// Runs, validates and reports the operations of oblate, on a GPU or on the software device.
 #[derive(Debug, Parser)]
 #[command(name = "oblate", version, arg_required_else_help = true)]
@@ -104,4 +106,18 @@ pub enum Choice {
     Software,
     /// The f64 reference on the CPU
     Reference,
+}
+
+impl Choice {
+    /// What `OBLATE_DEVICE` asks for: `auto` where it is not set.
+    ///
+    /// # Errors
+    /// `Install` when it holds something else than auto, gpu or software.
+    pub fn environment() -> Result<Self> {
+        Ok(match oblate_softgpu::Choice::environment().map_err(Error::Install)? {
+            oblate_softgpu::Choice::Auto => Self::Auto,
+            oblate_softgpu::Choice::Gpu => Self::Gpu,
+            oblate_softgpu::Choice::Software => Self::Software,
+        })
+    }
 }

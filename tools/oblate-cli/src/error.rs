@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::names::hint;
-
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -44,9 +42,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// A name that is no operation, or no family.
-    #[error("{name}: no such operation{}", hint(nearest.as_deref()))]
-    UnknownOperation {
+    /// A name that is no operation and no family.
+    #[error("{name}: no such operation or family{}", nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default())]
+    NoCases {
         /// As it came.
         name: String,
         /// The nearest that exists.
@@ -59,62 +57,28 @@ pub enum Error {
         text: String,
     },
     /// A parameter set more than once.
-    #[error("{operation}: parameter {parameter} is set twice")]
+    #[error("--set {name}: set twice")]
     SetTwice {
-        /// The operation.
-        operation: String,
         /// The parameter.
-        parameter: String,
+        name: String,
     },
-    /// A parameter that the operation does not have.
-    #[error("{operation}: no parameter {parameter}{}", hint(nearest.as_deref()))]
-    UnknownParameter {
+    /// A tensor that has no use in the call.
+    #[error("{operation}: {tensor} is given, expected only {when}")]
+    Unused {
         /// The operation.
-        operation: String,
-        /// As it came.
-        parameter: String,
-        /// The nearest that exists.
-        nearest: Option<String>,
-    },
-    /// A parameter that is not of its type or out of its range.
-    #[error("{operation}: {parameter} is {came}, expected {expected}")]
-    Parameter {
-        /// The operation.
-        operation: String,
-        /// The parameter.
-        parameter: String,
-        /// As it came.
-        came: String,
-        /// What it takes.
-        expected: String,
-    },
-    /// A tensor that the operation does not take.
-    #[error("{operation}: no tensor {tensor}{} (--allow-extra lets it pass)", hint(nearest.as_deref()))]
-    UnknownTensor {
-        /// The operation.
-        operation: String,
-        /// As it came.
-        tensor: String,
-        /// The nearest that exists.
-        nearest: Option<String>,
-    },
-    /// A tensor that the operation needs and the file lacks.
-    #[error("{operation}: {tensor} is missing, expected {expected}")]
-    MissingTensor {
-        /// The operation.
-        operation: String,
+        operation: &'static str,
         /// The tensor.
-        tensor: String,
-        /// Dtype and shape, as the card has them.
-        expected: String,
+        tensor: &'static str,
+        /// In which calls it has one.
+        when: String,
     },
     /// A tensor of another dtype.
     #[error("{operation}: {tensor} is {came}, expected {expected}")]
     Dtype {
         /// The operation.
-        operation: String,
+        operation: &'static str,
         /// The tensor.
-        tensor: String,
+        tensor: &'static str,
         /// Its dtype.
         came: String,
         /// What it may be.
@@ -124,26 +88,41 @@ pub enum Error {
     #[error("{operation}: {tensor} has shape {came:?}, expected {expected}")]
     Shape {
         /// The operation.
-        operation: String,
+        operation: &'static str,
         /// The tensor.
-        tensor: String,
+        tensor: &'static str,
         /// Its shape.
         came: Vec<usize>,
         /// In letters, and in numbers where they are known.
         expected: String,
     },
+    /// `validate --device reference`.
+    #[error("validate compares with the reference, expected --device auto, gpu or software")]
+    ReferenceAgainstItself,
     /// A GPU was asked for, and there is none.
-    #[error("no GPU to run on: {why}; --device software runs on the software device")]
+    #[error("no GPU to run on: {reason}")]
     NoGpu {
-        /// What the driver said.
-        why: String,
+        /// What was tried.
+        reason: String,
+    },
+    /// The software device cannot be put in place.
+    #[error(transparent)]
+    Install(oblate_softgpu::InstallError),
+    /// The driver's refusal of memory, a copy or a stream.
+    #[error("the CUDA driver answered {name}")]
+    Driver {
+        /// The name of its CUresult.
+        name: String,
     },
     /// The software device found a kernel at fault.
     #[error("{operation}: the software device reports {finding}")]
     Finding {
         /// The operation.
-        operation: String,
+        operation: &'static str,
         /// The first finding.
         finding: String,
     },
+    /// The library's own error.
+    #[error(transparent)]
+    Library(#[from] oblate::Error),
 }

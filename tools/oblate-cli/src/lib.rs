@@ -11,11 +11,17 @@
 
 pub mod arguments;
 pub mod cases;
+pub mod commands;
+pub mod compare;
+pub mod dispatch;
 mod error;
-pub mod names;
+pub mod hash;
+pub mod place;
 pub mod random;
+pub mod report;
 pub mod tensor;
 pub mod tensor_file;
+pub mod validate;
 
 pub use error::{Error, Result};
 pub use tensor::Tensor;

@@ -1,5 +1,7 @@
 //! Numbers for the cases: the same on every machine, from a name and a seed.
 
+use crate::hash::fnv1a;
+
 /// SplitMix64 (Steele, Lea and Flood 2014): small, fast, and good enough for test data.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
@@ -7,10 +9,7 @@ pub struct Random(u64);
 impl Random {
     /// A stream of numbers that `name` and `seed` alone decide (FNV-1a of the name).
     pub fn new(name: &str, seed: u64) -> Self {
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        let mut random = Self(hash ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = Self(fnv1a(name.bytes()) ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         random.bits();
         random
     }

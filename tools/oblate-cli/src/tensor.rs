@@ -16,18 +16,24 @@ pub fn dtype_name(dtype: Dtype) -> String {
     dtype.to_string().to_lowercase()
 }
 
-/// The dtype of a name, `None` where there is no such dtype.
-pub fn dtype_named(name: &str) -> Option<Dtype> {
-    Some(match name {
-        "f64" => Dtype::F64,
-        "f32" => Dtype::F32,
-        "f16" => Dtype::F16,
-        "bf16" => Dtype::BF16,
-        "i64" => Dtype::I64,
-        "u32" => Dtype::U32,
-        "u8" => Dtype::U8,
-        _ => return None,
-    })
+/// A dtype of the library as files have it.
+///
+/// # Panics
+/// For one that this command line does not know.
+pub fn dtype_of(dtype: oblate::Dtype) -> Dtype {
+    match dtype {
+        oblate::Dtype::F32 => Dtype::F32,
+        oblate::Dtype::F16 => Dtype::F16,
+        oblate::Dtype::Bf16 => Dtype::BF16,
+        oblate::Dtype::I64 => Dtype::I64,
+        oblate::Dtype::U32 => Dtype::U32,
+        other => panic!("{other} is not known to the command line"),
+    }
+}
+
+/// The float dtype of a name, as the cards have it.
+pub fn float_named(name: &str) -> Option<Dtype> {
+    oblate::Dtype::FLOATS.into_iter().find(|dtype| dtype.name() == name).map(dtype_of)
 }
 
 /// Bytes of one element; the dtypes of less than a byte, which no operation takes, count as one.
@@ -129,12 +135,15 @@ impl Tensor {
         (0..self.len()).map(|i| self.at(i)).collect()
     }
 
-    /// The elements of an index tensor; `None` for another dtype.
-    pub fn to_i64(&self) -> Option<Vec<i64>> {
+    /// The elements of an index tensor.
+    ///
+    /// # Panics
+    /// For another dtype than i64 and u32.
+    pub fn to_i64(&self) -> Vec<i64> {
         match self.dtype {
-            Dtype::I64 => Some((0..self.len()).map(|i| i64::from_le_bytes(self.element(i))).collect()),
-            Dtype::U32 => Some((0..self.len()).map(|i| i64::from(u32::from_le_bytes(self.element(i)))).collect()),
-            _ => None,
+            Dtype::I64 => (0..self.len()).map(|i| i64::from_le_bytes(self.element(i))).collect(),
+            Dtype::U32 => (0..self.len()).map(|i| i64::from(u32::from_le_bytes(self.element(i)))).collect(),
+            other => panic!("{other} is no dtype of an index tensor"),
         }
     }
 

@@ -39,15 +39,12 @@ pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<Tensors, String> {
 /// `NoFolder` when the folder of `path` does not exist, `Write` when the file cannot be made, written or renamed.
 pub fn write(path: &Path, tensors: &Tensors) -> Result<()> {
     let failed = |source| Error::Write { path: path.into(), source };
+    let folder = folder_of(path)?;
     // A link is followed, so that the file it names is replaced and not the link.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.into());
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+    let (target, folder) = match fs::canonicalize(path) {
+        Ok(target) => (target.clone(), target.parent().map_or(folder, Path::to_path_buf)),
+        Err(_) => (path.into(), folder),
     };
-    if !folder.is_dir() {
-        return Err(Error::NoFolder { path: path.into(), folder: folder.into() });
-    }
     match fs::metadata(&target) {
         Ok(there) if there.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
         Ok(there) if !there.is_file() => {
@@ -56,11 +53,23 @@ pub fn write(path: &Path, tensors: &Tensors) -> Result<()> {
         }
         _ => {}
     }
-    let temporary = Temporary::beside(&target, folder).map_err(failed)?;
+    let temporary = Temporary::beside(&target, &folder).map_err(failed)?;
     let file = File::create_new(&temporary.0).map_err(failed)?;
     // Synchronised before the rename: a disk that fills up late is found while the old file is still there.
     write_all(file, tensors).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(&temporary.0, &target).map_err(failed)
+}
+
+/// The folder that an output is to be in.
+///
+/// # Errors
+/// `NoFolder` when it does not exist.
+pub fn folder_of(path: &Path) -> Result<PathBuf> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if folder.is_dir() { Ok(folder.into()) } else { Err(Error::NoFolder { path: path.into(), folder: folder.into() }) }
 }
 
 /// A file that goes when this is dropped, unless it was renamed.

@@ -91,6 +91,23 @@ pub fn of(name: &str) -> Vec<Recipe> {
     all().into_iter().filter(|recipe| is_in(recipe.operation)).collect()
 }
 
+/// Ordinary inputs of an operation at the sizes that the words name, for counting.
+///
+/// # Panics
+/// For an operation that has no cases.
+pub fn tensors(operation: &str, sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> Tensors {
+    assert!(spherical::OPERATIONS.contains(&operation), "{operation} has no cases");
+    spherical::tensors(sizes, dtype)
+}
+
+/// What `of` takes: the families that have cases, and their operations.
+pub fn names() -> Vec<String> {
+    let families = spherical::OPERATIONS.iter().filter_map(|name| name.split('.').next());
+    let mut names: Vec<String> = families.chain(spherical::OPERATIONS).map(str::to_owned).collect();
+    names.dedup();
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

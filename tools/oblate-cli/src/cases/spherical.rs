@@ -1,5 +1,6 @@
 //! Cases of the losses on given logits: `spherical.dense` and `spherical.softmax_cross_entropy`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use safetensors::Dtype;
@@ -203,6 +204,20 @@ fn calls(operation: &str) -> Vec<(Targets, Options)> {
         ]);
     }
     calls
+}
+
+/// Bell-shaped logits and random targets; with `targets_per_row` these are \[B, K\], with values.
+pub(super) fn tensors(sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> Tensors {
+    let size = |word: &str| sizes.get(word).copied();
+    let ingredients = Ingredients {
+        rows: size("rows").unwrap_or(1),
+        classes: size("classes").unwrap_or(1),
+        fill: Fill::Bell,
+        set: &[],
+        targets: size("targets_per_row").map_or(Targets::One, Targets::Many),
+        options: Options::default(),
+    };
+    ingredients.build("counted", dtype, 0).1
 }
 
 impl Ingredients {

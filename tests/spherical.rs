@@ -1,0 +1,88 @@
+//! The family `spherical` on a device: every case against its f64 reference, and against itself elsewhere.
+
+use std::sync::OnceLock;
+
+use oblate_cli::arguments::Choice;
+use oblate_cli::cases::{self, Recipe};
+use oblate_cli::compare::compare;
+use oblate_cli::dispatch::{self, Call};
+use oblate_cli::place::{Placement, Session};
+use oblate_cli::{Tensor, validate};
+
+/// Another seed than the default of `oblate validate`, so that the two do not try the same numbers.
+const SEED: u64 = 1;
+
+/// One device for all tests: a GPU where there is one, else the software device, as `OBLATE_DEVICE` says.
+fn session() -> &'static Session {
+    static SESSION: OnceLock<Session> = OnceLock::new();
+    SESSION.get_or_init(|| Session::open(Choice::environment().unwrap()).unwrap())
+}
+
+/// Every case of the operation: right, the same bits again, at other addresses and in place, a row's bits alone.
+fn passes(operation: &str) {
+    let cases = cases::of(operation);
+    assert!(!cases.is_empty());
+    let outcomes = cases.iter().map(|recipe| validate::check(session(), recipe, SEED));
+    let wrong: Vec<String> = outcomes
+        .flat_map(|outcome| {
+            let name = outcome.name;
+            outcome.problems.into_iter().map(move |problem| format!("{name}: {problem}"))
+        })
+        .collect();
+    let shown = wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} problems on {}, the first:\n{shown}", wrong.len(), session());
+}
+
+#[test]
+fn dense() {
+    passes("spherical.dense");
+}
+
+#[test]
+fn softmax_cross_entropy() {
+    passes("spherical.softmax_cross_entropy");
+}
+
+/// The case of a name, as a checked call.
+fn call(recipe: &Recipe) -> Call {
+    let case = recipe.build(SEED);
+    let (card, _) = dispatch::operation(case.operation).unwrap();
+    let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Call::new(card, set, case.tensors).unwrap()
+}
+
+/// An output of each operation, moved past its bound in one entry, is caught there; moved within it, it passes.
+#[test]
+fn an_output_past_its_bound_is_caught() {
+    for recipe in cases::all().iter().filter(|recipe| recipe.name().contains("f32 [7, 13] bell")) {
+        let call = call(recipe);
+        let (_, operation) = dispatch::operation(recipe.operation()).unwrap();
+        let expected = operation.reference(&call).unwrap();
+        let outputs = operation.run(session(), &call, Placement::default()).unwrap();
+        for (name, expected) in expected {
+            let mut values = outputs[name].to_f64();
+            let last = values.len() - 1;
+            for (bounds, caught) in [(0.0, false), (3.0, true), (-3.0, true)] {
+                values[last] = expected.values[last] + bounds * expected.bound(last);
+                let moved = Tensor::from_f64(expected.dtype, expected.shape.clone(), &values);
+                assert_eq!(compare(name, &moved, &expected).wrong, usize::from(caught), "{}: {name}", recipe.name());
+            }
+        }
+    }
+}
+
+/// What only the device sees: the error names the row and the value, and is that of the reference.
+#[test]
+fn a_target_out_of_range_is_an_error() {
+    for recipe in cases::all().iter().filter(|recipe| recipe.name().contains("[33, 31] bell")) {
+        let mut call = call(recipe);
+        let mut targets = call.tensors["targets"].to_i64();
+        (targets[20], targets[30]) = (31, -1);
+        call.tensors.insert("targets".to_owned(), Tensor::from_i64([33], &targets));
+        let (card, operation) = dispatch::operation(recipe.operation()).unwrap();
+        let expected = format!("{}: targets[20] is 31, expected -100 (ignore_index) or 0 to 30", card.name);
+        let error = operation.run(session(), &call, Placement::default()).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{}", recipe.name());
+        assert_eq!(operation.reference(&call).unwrap_err().to_string(), expected, "{}", recipe.name());
+    }
+}

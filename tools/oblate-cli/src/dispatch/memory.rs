@@ -1,0 +1,111 @@
+//! The tensors of one run in device memory.
+
+use std::collections::BTreeMap;
+
+use oblate::{DevicePtr, Stream};
+use safetensors::Dtype;
+
+use super::{Call, OutputShape};
+use crate::place::{Buffer, Placement, Session};
+use crate::{Result, Tensor, Tensors};
+
+/// Bytes of a status.
+const STATUS_BYTES: usize = 16;
+
+/// Inputs, outputs, workspace and status of one run, each in an allocation of its own.
+pub(super) struct Memory<'a> {
+    session: &'a Session,
+    call: &'a Call,
+    buffers: BTreeMap<&'static str, Buffer>,
+    /// The output whose buffer is that of an input.
+    in_place: Option<(&'static str, &'static str)>,
+    workspace: Buffer,
+    workspace_bytes: usize,
+    status: Buffer,
+}
+
+impl<'a> Memory<'a> {
+    /// Uploads the inputs and allocates the rest.
+    pub(super) fn new(
+        session: &'a Session,
+        call: &'a Call,
+        placement: Placement,
+        in_place: Option<(&'static str, &'static str)>,
+        workspace_bytes: usize,
+    ) -> Result<Self> {
+        let in_place = in_place.filter(|_| placement.in_place);
+        let mut buffers = BTreeMap::new();
+        for card in call.card.inputs() {
+            if let Some(tensor) = call.tensors.get(card.name) {
+                buffers.insert(card.name, Buffer::upload(session, tensor, placement.input_offset)?);
+            }
+        }
+        for OutputShape { name, dtype, shape } in call.outputs() {
+            if in_place.is_none_or(|(output, _)| output != name) {
+                buffers.insert(name, Buffer::uninitialised(session, dtype, &shape, placement.output_offset)?);
+            }
+        }
+        Ok(Self {
+            session,
+            call,
+            buffers,
+            in_place,
+            workspace: Buffer::uninitialised(session, Dtype::U8, &[workspace_bytes], 0)?,
+            workspace_bytes,
+            status: Buffer::upload(session, &Tensor::new(Dtype::U8, [STATUS_BYTES], vec![0xff; STATUS_BYTES]), 0)?,
+        })
+    }
+
+    /// The stream to launch on.
+    pub(super) fn stream(&self) -> Stream {
+        Stream::from(self.session.stream().as_ref())
+    }
+
+    /// The address of a tensor that the call has.
+    pub(super) fn optional(&self, name: &str) -> Option<DevicePtr> {
+        let name = self.in_place.filter(|(output, _)| *output == name).map_or(name, |(_, input)| input);
+        self.buffers.get(name).map(|buffer| DevicePtr(buffer.address(self.session)))
+    }
+
+    /// The address of a tensor that every call has.
+    pub(super) fn pointer(&self, name: &str) -> DevicePtr {
+        self.optional(name).unwrap_or(DevicePtr::NULL)
+    }
+
+    pub(super) fn workspace(&self) -> DevicePtr {
+        DevicePtr(self.workspace.address(self.session))
+    }
+
+    pub(super) fn workspace_bytes(&self) -> usize {
+        self.workspace_bytes
+    }
+
+    pub(super) fn status(&self) -> DevicePtr {
+        DevicePtr(self.status.address(self.session))
+    }
+
+    /// Waits for the launches, asks the handle what their status says, and gives the outputs.
+    pub(super) fn outputs(&self, check: impl FnOnce([u8; STATUS_BYTES]) -> oblate::Result<()>) -> Result<Tensors> {
+        let status = self.status.download(self.session)?;
+        let status = status.bytes().try_into().expect("a status of 16 bytes");
+        check(status).map_err(|error| self.with_value(error))?;
+        let download = |OutputShape { name, .. }| {
+            let buffer = self.in_place.filter(|(output, _)| *output == name).map_or(name, |(_, input)| input);
+            Ok((name.to_owned(), self.buffers[buffer].download(self.session)?))
+        };
+        self.call.outputs().into_iter().map(download).collect()
+    }
+
+    /// The device tells where a target is out of range; the host knows which target that is.
+    fn with_value(&self, error: oblate::Error) -> oblate::Error {
+        match error {
+            oblate::Error::TargetOutOfRange { operation, tensor, index, came: None, ignore_index, classes } => {
+                let tensors = &self.call.tensors[tensor];
+                let flat = index.iter().zip(tensors.shape()).fold(0, |flat, (at, size)| flat * size + at);
+                let came = tensors.to_i64().get(flat).copied();
+                oblate::Error::TargetOutOfRange { operation, tensor, index, came, ignore_index, classes }
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! An operation by its name: its card, its reference, and its run on a device. `oblate run`, `oblate validate` and the
+//! tests all come through here.
+
+mod call;
+mod dense;
+mod memory;
+mod softmax_cross_entropy;
+
+pub use call::{Call, OutputShape, condition};
+use oblate::Tracked;
+use oblate::operations::{self, nearest};
+
+use crate::compare::Expected;
+use crate::place::{Placement, Session};
+use crate::{Result, Tensors};
+
+/// What the command line knows of an operation beside its card.
+pub trait Operation: Sync {
+    /// The name.
+    fn name(&self) -> &'static str;
+
+    /// The outputs of the call in f64, in the order of the card.
+    ///
+    /// # Errors
+    /// What only the data shows: a target out of range.
+    fn reference(&self, call: &Call) -> Result<Vec<(&'static str, Expected)>>;
+
+    /// The outputs of the call from a device.
+    ///
+    /// # Errors
+    /// As the reference's, and what the driver refuses.
+    fn run(&self, session: &Session, call: &Call, placement: Placement) -> Result<Tensors>;
+
+    /// The output that may take the place of an input in this call, and that input.
+    fn in_place(&self, call: &Call) -> Option<(&'static str, &'static str)>;
+}
+
+/// Every operation, in the order of the cards.
+const OPERATIONS: [&dyn Operation; 2] = [&dense::Dense, &softmax_cross_entropy::SoftmaxCrossEntropy];
+
+/// The operation of a name, and its card.
+///
+/// # Errors
+/// `oblate::Error::UnknownOperation` with the nearest name that exists.
+pub fn operation(name: &str) -> Result<(&'static operations::Operation, &'static dyn Operation)> {
+    let card = operations::find(name)?;
+    let known = OPERATIONS.into_iter().find(|operation| operation.name() == card.name);
+    let unknown = || oblate::Error::UnknownOperation {
+        name: name.to_owned(),
+        nearest: nearest(name, OPERATIONS.iter().map(|operation| operation.name())),
+    };
+    Ok((card, known.ok_or_else(unknown)?))
+}
+
+/// Pairs what a reference gives with the shapes that the card has: an output that the call does not have is left out.
+fn expected<const N: usize>(
+    call: &Call,
+    values: [(&'static str, Option<Vec<Tracked>>); N],
+) -> Vec<(&'static str, Expected)> {
+    let mut values = std::collections::BTreeMap::from(values);
+    let take = |output: OutputShape| {
+        let tracked = values.remove(output.name).flatten()?;
+        let expected = Expected {
+            dtype: output.dtype,
+            shape: output.shape,
+            magnitudes: tracked.iter().map(|tracked| tracked.magnitude).collect(),
+            values: tracked.into_iter().map(|tracked| tracked.value).collect(),
+            terms: 0,
+        };
+        Some((output.name, expected))
+    };
+    call.outputs().into_iter().filter_map(take).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_card_has_its_operation() {
+        for card in operations::OPERATIONS {
+            assert_eq!(operation(card.name).unwrap().1.name(), card.name);
+        }
+        assert_eq!(OPERATIONS.len(), operations::OPERATIONS.len());
+    }
+
+    /// A bound that is not finite would let nothing pass, or everything.
+    #[test]
+    fn every_finite_reference_has_a_finite_magnitude() {
+        for recipe in crate::cases::all() {
+            let case = recipe.build(0);
+            let (card, operation) = operation(case.operation).unwrap();
+            let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let call = Call::new(card, set, case.tensors).unwrap();
+            for (tensor, output) in operation.reference(&call).unwrap() {
+                let wrong =
+                    output.values.iter().zip(&output.magnitudes).position(|(v, m)| v.is_finite() && !m.is_finite());
+                assert_eq!(wrong, None, "{}: {tensor}", recipe.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `spherical.softmax_cross_entropy`.
+
+use oblate::spherical::softmax_cross_entropy::{
+    ReferenceInputs, SoftmaxCrossEntropyConfig, SoftmaxCrossEntropyPointers, reference,
+};
+
+use super::memory::Memory;
+use super::{Call, Operation, expected};
+use crate::compare::Expected;
+use crate::place::{Placement, Session};
+use crate::{Result, Tensors};
+
+pub(super) struct SoftmaxCrossEntropy;
+
+impl SoftmaxCrossEntropy {
+    fn config(call: &Call) -> SoftmaxCrossEntropyConfig {
+        SoftmaxCrossEntropyConfig {
+            dtype: call.dtype("logits"),
+            index_dtype: call.dtype("targets"),
+            rows: call.size("rows"),
+            classes: call.size("classes"),
+            ..SoftmaxCrossEntropyConfig::default()
+        }
+        .with(&call.parameters)
+    }
+}
+
+impl Operation for SoftmaxCrossEntropy {
+    fn name(&self) -> &'static str {
+        "spherical.softmax_cross_entropy"
+    }
+
+    fn reference(&self, call: &Call) -> Result<Vec<(&'static str, Expected)>> {
+        let outputs = reference(
+            &Self::config(call),
+            &ReferenceInputs {
+                logits: &call.tensors["logits"].to_f64(),
+                targets: &call.tensors["targets"].to_i64(),
+                row_weights: call.optional("row_weights").as_deref(),
+                grad_loss: call.optional("grad_loss").as_deref(),
+            },
+        )?;
+        Ok(expected(
+            call,
+            [
+                ("loss", Some(outputs.loss)),
+                ("penalty", outputs.penalty),
+                ("lse", Some(outputs.lse)),
+                ("grad_logits", outputs.grad_logits),
+            ],
+        ))
+    }
+
+    fn run(&self, session: &Session, call: &Call, placement: Placement) -> Result<Tensors> {
+        let handle = oblate::spherical::SoftmaxCrossEntropy::new(session.device(), Self::config(call))?;
+        let memory = Memory::new(session, call, placement, self.in_place(call), handle.workspace_bytes())?;
+        let pointers = SoftmaxCrossEntropyPointers {
+            logits: memory.pointer("logits"),
+            targets: memory.pointer("targets"),
+            row_weights: memory.optional("row_weights"),
+            grad_loss: memory.optional("grad_loss"),
+            loss: memory.pointer("loss"),
+            penalty: memory.optional("penalty"),
+            lse: memory.optional("lse"),
+            grad_logits: memory.optional("grad_logits"),
+            workspace: memory.workspace(),
+            workspace_bytes: memory.workspace_bytes(),
+            status: memory.status(),
+        };
+        // SAFETY: `memory` has a buffer of the call's dtype and shape for each tensor of the call, on the handle's device,
+        // and keeps them until the outputs are read, which waits for the stream.
+        unsafe { handle.launch(memory.stream(), &pointers) }?;
+        memory.outputs(|status| handle.check_status(status))
+    }
+
+    fn in_place(&self, call: &Call) -> Option<(&'static str, &'static str)> {
+        call.outputs().iter().any(|output| output.name == "grad_logits").then_some(("grad_logits", "logits"))
+    }
+}

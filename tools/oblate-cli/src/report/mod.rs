@@ -1,0 +1,140 @@
+//! `oblate report`: what one call of an operation moves and executes, counted by the software device. Nothing is timed.
+
+mod shapes;
+mod table;
+
+use std::collections::BTreeMap;
+
+use oblate::fatbin::RESOURCES;
+use oblate::operations::Operation as Card;
+use oblate_softgpu::inspect::counters::Counters;
+pub use shapes::{SHAPES, Shape};
+pub use table::table;
+
+use crate::dispatch::{self, Call};
+use crate::place::{Placement, Session};
+use crate::tensor::float_named;
+use crate::{Error, Result, cases};
+
+/// The counts of one call.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Report {
+    /// The operation's name.
+    pub operation: String,
+    /// Sizes, dtype and parameters, as `--set` takes them.
+    pub set: BTreeMap<String, String>,
+    /// Bytes of the inputs and the outputs: what any implementation has to move.
+    pub compulsory_bytes: u64,
+    /// Bytes that loads and stores of global memory move, in sectors of 32 bytes.
+    pub moved_bytes: u64,
+    /// The launches, in order.
+    pub launches: Vec<Launch>,
+}
+
+/// One launch of a call.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Launch {
+    /// The entry point.
+    pub kernel: String,
+    /// Blocks.
+    pub grid: [u32; 3],
+    /// Threads of a block.
+    pub block: [u32; 3],
+    /// What it did, on its PTX.
+    pub counters: Counters,
+}
+
+/// What ptxas made of a kernel on one architecture.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Compiled {
+    /// The entry point.
+    pub kernel: &'static str,
+    /// The architecture, `sm_80`.
+    pub architecture: &'static str,
+    /// Registers of a thread.
+    pub registers: u32,
+    /// Bytes that a thread stores and loads because registers ran out.
+    pub spill_bytes: u32,
+}
+
+impl Report {
+    /// Runs the operation once on random logits and counts. `set` has sizes by their words, `dtype`, and parameters; what
+    /// it lacks is as in the first of the operation's [`SHAPES`].
+    ///
+    /// # Errors
+    /// For a size, dtype or parameter that the operation does not take.
+    pub fn measure(session: &Session, operation: &str, set: &[(&str, &str)]) -> Result<Self> {
+        let (card, operation) = dispatch::operation(operation)?;
+        let mut all: BTreeMap<&str, &str> = shapes::defaults(card.name).iter().copied().collect();
+        all.extend(set.iter().copied());
+        let call = call(card, &all)?;
+        let (outputs, record) = oblate_softgpu::record(|| operation.run(session, &call, Placement::default()));
+        if let Some(finding) = record.findings.first() {
+            return Err(Error::Finding { operation: card.name, finding: finding.to_string() });
+        }
+        let bytes = |tensors: &crate::Tensors| tensors.values().map(|tensor| tensor.bytes().len() as u64).sum::<u64>();
+        let launches: Vec<Launch> = record
+            .launches
+            .into_iter()
+            .map(|mut launch| {
+                launch.counters.spins = 0; // they depend on the schedule
+                Launch { kernel: launch.kernel, grid: launch.grid, block: launch.block, counters: launch.counters }
+            })
+            .collect();
+        Ok(Self {
+            operation: card.name.to_owned(),
+            set: all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            compulsory_bytes: bytes(&call.tensors) + bytes(&outputs?),
+            moved_bytes: launches.iter().map(|launch| launch.counters.moved_bytes()).sum(),
+            launches,
+        })
+    }
+
+    /// The counts of all launches.
+    pub fn total(&self) -> Counters {
+        let mut total = Counters::default();
+        for launch in &self.launches {
+            total += &launch.counters;
+        }
+        total
+    }
+
+    /// What ptxas made of the kernels that were launched, where the library was built with cubins.
+    pub fn compiled(&self) -> Vec<Compiled> {
+        let launched = |kernel: &str| self.launches.iter().any(|launch| launch.kernel == kernel);
+        RESOURCES
+            .iter()
+            .filter(|resources| launched(resources.kernel))
+            .map(|resources| Compiled {
+                kernel: resources.kernel,
+                architecture: resources.architecture,
+                registers: resources.registers,
+                spill_bytes: resources.spill_store_bytes + resources.spill_load_bytes,
+            })
+            .collect()
+    }
+}
+
+/// The call that a set describes: sizes and dtype make the tensors, the rest are parameters.
+fn call(card: &'static Card, set: &BTreeMap<&str, &str>) -> Result<Call> {
+    let wrong = |parameter: &'static str, came: &str, expected: String| -> Error {
+        oblate::Error::Parameter { operation: card.name, parameter, came: came.to_owned(), expected }.into()
+    };
+    let mut sizes = BTreeMap::new();
+    let mut dtype = safetensors::Dtype::F32;
+    let mut parameters = Vec::new();
+    for (&name, &text) in set {
+        if let Some(size) = card.sizes.iter().find(|size| size.word == name) {
+            let range = size.least..=size.most;
+            let value = text.parse().ok().filter(|value| range.contains(value));
+            let expected = || format!("an integer from {} to {}", size.least, size.most);
+            sizes.insert(size.word, value.ok_or_else(|| wrong(size.word, text, expected()))?);
+        } else if name == "dtype" {
+            dtype = float_named(text).ok_or_else(|| wrong("dtype", text, "f32, f16 or bf16".to_owned()))?;
+        } else {
+            parameters.push((name, text));
+        }
+    }
+    card.parameters(parameters.iter().copied())?;
+    Call::new(card, parameters, cases::tensors(card.name, &sizes, dtype))
+}

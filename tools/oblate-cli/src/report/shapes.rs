@@ -1,0 +1,59 @@
+//! The calls whose counts are committed in reports/counts.json.
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// The operation.
+    pub operation: &'static str,
+    /// What differs from the operation's defaults, as `--set` takes it.
+    pub set: &'static [(&'static str, &'static str)],
+}
+
+const DENSE: &str = "spherical.dense";
+const SOFTMAX: &str = "spherical.softmax_cross_entropy";
+
+/// What `oblate report OPERATION` counts when nothing is set.
+pub(super) fn defaults(operation: &str) -> &'static [(&'static str, &'static str)] {
+    match operation {
+        DENSE => &[("loss", "z"), ("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
+        _ => &[("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
+    }
+}
+
+const fn dense(set: &'static [(&'static str, &'static str)]) -> Shape {
+    Shape { operation: DENSE, set }
+}
+
+const fn softmax(set: &'static [(&'static str, &'static str)]) -> Shape {
+    Shape { operation: SOFTMAX, set }
+}
+
+/// Each variant of the kernels, the vocabularies whose rows begin between two vectors beside one whose rows do not, each
+/// dtype, each loss, each reduction.
+pub const SHAPES: &[Shape] = &[
+    dense(&[]),
+    dense(&[("rows", "64"), ("classes", "50256")]),
+    dense(&[("rows", "64"), ("classes", "50257")]),
+    dense(&[("rows", "64"), ("classes", "131072")]),
+    dense(&[("rows", "512"), ("classes", "50257")]),
+    dense(&[("rows", "4096"), ("classes", "10"), ("dtype", "f32")]),
+    dense(&[("rows", "1024"), ("classes", "1000"), ("dtype", "f16")]),
+    dense(&[("rows", "64"), ("classes", "30522"), ("dtype", "f32")]),
+    dense(&[("rows", "64"), ("loss", "squared_error")]),
+    dense(&[("rows", "64"), ("loss", "log_spherical_softmax")]),
+    dense(&[("rows", "64"), ("loss", "log_taylor_softmax")]),
+    dense(&[("rows", "64"), ("need_grad", "false")]),
+    dense(&[("rows", "64"), ("reduction", "mean")]),
+    dense(&[("rows", "64"), ("targets_per_row", "8")]),
+    softmax(&[]),
+    softmax(&[("rows", "64"), ("classes", "50256")]),
+    softmax(&[("rows", "64"), ("classes", "50257")]),
+    softmax(&[("rows", "64"), ("classes", "131072")]),
+    softmax(&[("rows", "512"), ("classes", "50257")]),
+    softmax(&[("rows", "4096"), ("classes", "10"), ("dtype", "f32")]),
+    softmax(&[("rows", "1024"), ("classes", "1000"), ("dtype", "f16")]),
+    softmax(&[("rows", "64"), ("classes", "30522"), ("dtype", "f32")]),
+    softmax(&[("rows", "64"), ("label_smoothing", "0.1"), ("lse_penalty", "1e-4")]),
+    softmax(&[("rows", "64"), ("need_grad", "false")]),
+    softmax(&[("rows", "64"), ("reduction", "mean")]),
+];

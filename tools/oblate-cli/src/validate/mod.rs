@@ -1,0 +1,196 @@
+//! `oblate validate`: every case on a device, against its f64 reference, and against itself in other places.
+
+mod summary;
+
+pub use summary::{Digest, Group, Summary, Worst};
+
+use crate::cases::{Case, Recipe};
+use crate::compare::{Mismatch, compare, differing_bits};
+use crate::dispatch::{self, Call, Operation};
+use crate::hash::fnv1a;
+use crate::place::{Placement, Session, record};
+use crate::{Result, Tensors};
+
+/// What became of one case.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Outcome {
+    /// The case's name.
+    pub name: String,
+    /// The operation's name.
+    pub operation: &'static str,
+    /// The dtype of its `f` tensors.
+    pub dtype: String,
+    /// Each output.
+    pub outputs: Vec<Output>,
+    /// What is wrong; nothing for a case that passes.
+    pub problems: Vec<Problem>,
+}
+
+/// One output of a case.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Output {
+    /// Its name.
+    pub tensor: String,
+    /// The largest error over its bound.
+    pub worst: f64,
+    /// A hash of its bits, in hexadecimal.
+    pub digest: String,
+}
+
+/// What is wrong with a case.
+#[derive(Clone, Debug, thiserror::Error, serde::Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Problem {
+    /// Entries beyond their bound.
+    #[error("{first}{}", others(*wrong))]
+    Wrong {
+        /// How many.
+        wrong: usize,
+        /// The first.
+        first: Mismatch,
+    },
+    /// Other bits from another run of the same call.
+    #[error("{tensor}{index:?} has other bits {run}")]
+    Bits {
+        /// Which run, in words.
+        run: String,
+        /// The output.
+        tensor: String,
+        /// The first entry that differs.
+        index: Vec<usize>,
+    },
+    /// The software device found a kernel at fault.
+    #[error("{text}, {run}")]
+    Finding {
+        /// Which run, in words.
+        run: String,
+        /// The finding.
+        text: String,
+    },
+    /// The call failed.
+    #[error("{text}, {run}")]
+    Failed {
+        /// Which run, in words.
+        run: String,
+        /// The error.
+        text: String,
+    },
+}
+
+fn others(wrong: usize) -> String {
+    if wrong > 1 { format!(" (and {} others)", wrong - 1) } else { String::new() }
+}
+
+/// The runs of a case after the first: each must give the bits of the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    First,
+    /// The same once more.
+    Again,
+    /// Inputs one element into their allocations, outputs at the start of theirs: two alignments in one launch.
+    Shifted,
+    /// The gradient over its tensor, both three elements into their allocation.
+    InPlace,
+    /// One row without the others.
+    Alone(usize),
+}
+
+impl Run {
+    fn placement(self) -> Placement {
+        match self {
+            Self::First | Self::Again | Self::Alone(_) => Placement::default(),
+            Self::Shifted => Placement { input_offset: 1, ..Placement::default() },
+            Self::InPlace => Placement { input_offset: 3, output_offset: 3, in_place: true },
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::First => "when run".to_owned(),
+            Self::Again => "when run again".to_owned(),
+            Self::Shifted => "when the inputs are shifted by one element".to_owned(),
+            Self::InPlace => "in place, shifted by three elements".to_owned(),
+            Self::Alone(row) => format!("when row {row} is run alone"),
+        }
+    }
+}
+
+/// Runs one case and judges it.
+pub fn check(session: &Session, recipe: &Recipe, seed: u64) -> Outcome {
+    let case = recipe.build(seed);
+    let mut outcome = Outcome {
+        name: case.name.clone(),
+        operation: case.operation,
+        dtype: crate::tensor::dtype_name(case.dtype),
+        outputs: Vec::new(),
+        problems: Vec::new(),
+    };
+    if let Err(error) = judge(session, &case, &mut outcome) {
+        outcome.failed(Run::First, &error);
+    }
+    outcome
+}
+
+fn judge(session: &Session, case: &Case, outcome: &mut Outcome) -> Result<()> {
+    let (card, operation) = dispatch::operation(case.operation)?;
+    let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let call = Call::new(card, set, case.tensors.clone())?;
+    let expected = operation.reference(&call)?;
+    let Some(first) = outcome.run(session, operation, &call, Run::First) else { return Ok(()) };
+    for (tensor, expected) in &expected {
+        let got = &first[*tensor];
+        let comparison = compare(tensor, got, expected);
+        outcome.outputs.push(Output {
+            tensor: (*tensor).to_owned(),
+            worst: comparison.worst,
+            digest: format!("{:016x}", fnv1a(got.bytes().iter().copied())),
+        });
+        if let Some(first) = comparison.first {
+            outcome.problems.push(Problem::Wrong { wrong: comparison.wrong, first });
+        }
+    }
+    let mut runs = vec![Run::Again, Run::Shifted];
+    if operation.in_place(&call).is_some() {
+        runs.push(Run::InPlace);
+    }
+    for run in runs {
+        if let Some(outputs) = outcome.run(session, operation, &call, run) {
+            outcome.same_bits(run, &first, &outputs);
+        }
+    }
+    if let Some((row, alone)) = call.row_alone() {
+        let run = Run::Alone(row);
+        if let Some(outputs) = outcome.run(session, operation, &alone, run) {
+            let own = first.iter().map(|(name, tensor)| (name.clone(), tensor.rows(row, 1))).collect();
+            outcome.same_bits(run, &own, &outputs);
+        }
+    }
+    Ok(())
+}
+
+impl Outcome {
+    /// Runs the call; what goes wrong is noted, and what came out is given even when a finding was noted.
+    fn run(&mut self, session: &Session, operation: &dyn Operation, call: &Call, run: Run) -> Option<Tensors> {
+        let (outputs, findings) = record(|| operation.run(session, call, run.placement()));
+        self.problems.extend(findings.into_iter().map(|text| Problem::Finding { run: run.words(), text }));
+        outputs.map_err(|error| self.failed(run, &error)).ok()
+    }
+
+    fn failed(&mut self, run: Run, error: &crate::Error) {
+        self.problems.push(Problem::Failed { run: run.words(), text: error.to_string() });
+    }
+
+    fn same_bits(&mut self, run: Run, first: &Tensors, other: &Tensors) {
+        for (name, tensor) in first {
+            if let Some(index) = differing_bits(tensor, &other[name]) {
+                self.problems.push(Problem::Bits { run: run.words(), tensor: name.clone(), index });
+            }
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn passed(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
