@@ -18,7 +18,7 @@
 #include "row.cuh"
 
 namespace oblate {
-struct Moments {
+struct alignas(16) Moments {
   float
       weight;  // count * scale, from which both are told: count is 1 to 2^31, scale 2^-80, 1 or 2^88; 0 in the neutral one
   float mean;  // scale times the elements' mean, rounded

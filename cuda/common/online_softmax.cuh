@@ -27,7 +27,7 @@ __device__ __forceinline__ float exp_approximate(float x) {
 
 constexpr float BELOW_SCALE = 0x1p-40f;
 
-struct OnlineSoftmax {
+struct alignas(16) OnlineSoftmax {
   float max;
   float sum;
   float below;  // with count, 0 where it was not asked for

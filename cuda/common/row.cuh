@@ -62,15 +62,20 @@ __device__ __forceinline__ void copy_chunk(unsigned char* slot, const RowTensor<
                                            uint64_t begin, uint64_t end) {
   const uint32_t first = (begin - span.slot) / VECTOR_BYTES;
   const uint32_t last = (end - span.slot + VECTOR_BYTES - 1) / VECTOR_BYTES;
-  const uint32_t first_whole = span.slot + first * VECTOR_BYTES < tensor.begin ? first + 1 : first;
-  const uint32_t last_whole = span.slot + last * VECTOR_BYTES > tensor.end() ? last - 1 : last;
+  const bool first_sticks_out = span.slot + first * VECTOR_BYTES < tensor.begin;
+  const bool last_sticks_out = span.slot + last * VECTOR_BYTES > tensor.end();
+  const uint32_t first_whole = first + first_sticks_out, last_whole = last - last_sticks_out;
+  const unsigned char* const from = global_pointer<const unsigned char>(span.slot) + lane_index() * VECTOR_BYTES;
+  unsigned char* const to = slot + lane_index() * VECTOR_BYTES;
 #pragma unroll
-  for (uint32_t v = lane_index(); v < SLOT_BYTES / VECTOR_BYTES; v += WARP) {
-    if (v >= first_whole && v < last_whole) {
-      cp_async_16(slot + v * VECTOR_BYTES, global_pointer<const void>(span.slot + v * VECTOR_BYTES));
-    } else if (v >= first && v < last) {
-      copy_edge<f>(slot + v * VECTOR_BYTES, span.slot + v * VECTOR_BYTES, tensor);
-    }
+  for (uint32_t j = 0; j * WARP < SLOT_BYTES / VECTOR_BYTES; ++j) {
+    const uint32_t v = lane_index() + j * WARP;
+    if (v >= first_whole && v < last_whole) cp_async_16(to + j * WARP * VECTOR_BYTES, from + j * WARP * VECTOR_BYTES);
+  }
+  if (!first_sticks_out && !last_sticks_out) return;
+  const uint32_t edge = lane_index() == 0 ? first : last - 1;  // two lanes may fill one vector, alike
+  if ((lane_index() == 0 && first_sticks_out) || (lane_index() == 1 && last_sticks_out)) {
+    copy_edge<f>(slot + edge * VECTOR_BYTES, span.slot + edge * VECTOR_BYTES, tensor);
   }
 }
 
@@ -101,18 +106,14 @@ struct Chunk {
     const uint32_t offset = span.begin - span.slot;  // 0 to 31
     const uint32_t phase = offset % VECTOR_BYTES;
     const uint4* aligned = reinterpret_cast<const uint4*>(slot + (offset - phase));
+    const uint32_t last = (phase + bytes - 1) / VECTOR_BYTES;  // what lies beyond was not copied
     count = bytes / sizeof(f);
     elements = reinterpret_cast<const f*>(slot + offset);
 #pragma unroll
     for (uint32_t j = 0; j < LANE_VECTORS; ++j) {
       const uint32_t i = lane_index() + j * WARP;
-      uint4 vector = make_uint4(0, 0, 0, 0);
-      if (i * VECTOR_BYTES < bytes) vector = aligned[i];
-      if (phase != 0) {  // uniform in the row
-        uint4 next = make_uint4(0, 0, 0, 0);
-        if ((i + 1) * VECTOR_BYTES - phase < bytes) next = aligned[i + 1];
-        vector = shift_vector(vector, next, phase);
-      }
+      uint4 vector = aligned[i < last ? i : last];
+      if (phase != 0) vector = shift_vector(vector, aligned[i + 1 < last ? i + 1 : last], phase);  // uniform in the row
       widen_vector<f>(vector, x + j * PER_VECTOR<f>);
     }
     refill(fill);

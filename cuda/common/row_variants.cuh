@@ -237,7 +237,8 @@ __device__ __forceinline__ void row_finish(const typename Op::Params& p) {
   for (uint64_t first = 0; first < segments; first += WARP) {
     const uint64_t i = first + lane_index();
     const auto partial = i < segments ? partials[i] : Op::Partial::none();
-    for (uint32_t lane = 0; lane < WARP; ++lane) total = merge(total, from_lane(partial, lane));
+    for (uint32_t lane = 0; lane < least(segments - first, WARP); ++lane)
+      total = merge(total, from_lane(partial, lane));
   }
   const auto constants = Op::finish(p, row, total);
   if (lane_index() == 0 && p.coefficients != nullptr) {
@@ -251,15 +252,18 @@ __device__ __forceinline__ void row_gradient(const typename Op::Params& p) {
   using f = typename Op::f;
   const RowTensor<f> logits(p.logits, p.rows, p.classes);
   const Segment<f> segment(logits);
-  const auto constants = static_cast<const typename Op::Row*>(p.coefficients)[segment.row];
-  if (segment.chunk < segment.chunks) {
-    const ChunkSpan span = logits.span(segment.row, segment.chunk);
-    copy_for_gradient(slot(warp_index()), logits, span);
-    cp_async_commit();
-    cp_async_wait<0>();
-    __syncwarp();  // every lane's copies before any lane reads the slot
-    store<Op>(p, logits, slot(warp_index()), span, constants);
+  __shared__ typename Op::Row constants;
+  const ChunkSpan span = logits.span(segment.row, segment.chunk);
+  if (segment.chunk < segment.chunks) copy_for_gradient(slot(warp_index()), logits, span);
+  cp_async_commit();
+  if (threadIdx.x < sizeof(constants) / sizeof(uint32_t)) {  // once for the block, in one request
+    const auto* words =
+        reinterpret_cast<const uint32_t*>(static_cast<const typename Op::Row*>(p.coefficients) + segment.row);
+    reinterpret_cast<uint32_t*>(&constants)[threadIdx.x] = words[threadIdx.x];
   }
+  cp_async_wait<0>();
+  __syncthreads();  // the row's constants, and every lane's copies before any lane reads the slot
+  if (segment.chunk < segment.chunks) store<Op>(p, logits, slot(warp_index()), span, constants);
   __syncthreads();  // the segment's gradient before its targets' entries replace it
   if (warp_index() != 0) return;
   const uint64_t last = least((segment.index + 1) * SEGMENT_CHUNKS, segment.chunks) - 1;
