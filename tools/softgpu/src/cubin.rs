@@ -70,4 +70,45 @@ mod tests {
         assert!(registers(b"\x7fELF\x02\x01").is_empty());
         assert!(registers(&[b"\x7fELF\x02\x01".as_slice(), &[0xff; 100]].concat()).is_empty());
     }
+
+    /// A cubin of the sections that are read: `.nv.info` holds an attribute without a size, the registers of the symbols 1
+    /// and 0, and an attribute with a size that is none of registers.
+    fn cubin() -> Vec<u8> {
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        let symbol = |name: u32| [&words(&[name])[..], &[0; SYMBOL_BYTES - 4]].concat();
+        let names = b"\0.names\0.symtab\0.strtab\0.nv.info\0".to_vec();
+        let info = [words(&[0x0000_3703, 0x0008_2f04, 1, 26, 0x0008_2f04, 0, 12]), words(&[0x0008_1104, 1, 0])];
+        let sections = [
+            (1, names),
+            (8, [symbol(1), symbol(7)].concat()),
+            (16, b"\0first\0second\0".to_vec()),
+            (24, info.concat()),
+        ];
+        let mut elf = b"\x7fELF\x02\x01".to_vec();
+        elf.resize(64, 0);
+        let mut headers = Vec::new();
+        for (name, contents) in sections {
+            let mut header = [0; SECTION_HEADER_BYTES];
+            header[..4].copy_from_slice(&u32::to_le_bytes(name));
+            header[24..32].copy_from_slice(&(elf.len() as u64).to_le_bytes());
+            header[32..40].copy_from_slice(&(contents.len() as u64).to_le_bytes());
+            headers.extend(header);
+            elf.extend(contents);
+        }
+        let place = (elf.len() as u64).to_le_bytes();
+        elf[40..48].copy_from_slice(&place);
+        elf[60] = 4; // sections, the first of which has their names
+        elf.extend(headers);
+        elf
+    }
+
+    #[test]
+    fn registers_are_those_of_each_kernel() {
+        let cubin = cubin();
+        assert_eq!(registers(&cubin), BTreeMap::from([("first".to_owned(), 12), ("second".to_owned(), 26)]));
+        // Of the last header, only what lies before byte 40 is read.
+        for length in 0..cubin.len() - (SECTION_HEADER_BYTES - 40) {
+            assert!(registers(&cubin[..length]).is_empty(), "cut after {length} bytes");
+        }
+    }
 }
