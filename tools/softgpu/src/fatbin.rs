@@ -273,4 +273,4 @@ fn from_fatbin(image: &[u8], capability: (u32, u32)) -> Result<String, ImageErro
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{ImageError, bytes, ptx};
 
 #[path = "../../../../build/nvcc.rs"]
-mod nvcc;
+pub(crate) mod nvcc;
 
 const SOURCE: &str = "extern \"C\" __global__ void twice(float* x) { x[threadIdx.x] *= 2.f; }\n";
 

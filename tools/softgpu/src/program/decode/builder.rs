@@ -157,10 +157,10 @@ impl<'a> Builder<'a> {
     }
 
     /// What was noted so far: the steps, and the slots that each register is wide.
-    pub(super) fn survey(&self) -> (Vec<Step>, Vec<u8>) {
+    pub(super) fn survey(&mut self) -> (Vec<Step>, Vec<u8>) {
         let declared = self.function.registers.iter().map(|register| register_bytes(register.kind));
         let widths = declared.chain(self.own.iter().copied()).map(|bytes| if bytes == 8 { 2 } else { 1 }).collect();
-        (self.steps.clone(), widths)
+        (std::mem::take(&mut self.steps), widths)
     }
 
     pub(super) fn open_block(&mut self) {
@@ -214,13 +214,17 @@ impl<'a> Builder<'a> {
 
     /// The slot of a register that the next operation reads.
     pub(super) fn read(&mut self, id: RegisterId) -> Slot {
-        self.step.uses.push(id);
+        if self.placed.is_none() {
+            self.step.uses.push(id);
+        }
         self.slot(id)
     }
 
     /// The slot of a register that the next operation writes.
     pub(super) fn write(&mut self, id: RegisterId) -> Slot {
-        self.step.defs.push(id);
+        if self.placed.is_none() {
+            self.step.defs.push(id);
+        }
         self.slot(id)
     }
 
@@ -266,11 +270,9 @@ impl<'a> Builder<'a> {
     ) {
         let guard = self.at.and_then(|at| at.guard).filter(|_| !always);
         let slot = guard.map_or(NONE, |(register, _)| self.read(register));
-        self.step.keeps = guard.is_some();
-        self.step.in_place = kind == Kind::Lanes;
-        let step = std::mem::take(&mut self.step);
-        self.steps.push(step);
         if self.placed.is_none() {
+            let step = std::mem::take(&mut self.step);
+            self.steps.push(Step { keeps: guard.is_some(), in_place: kind == Kind::Lanes, ..step });
             return;
         }
         let guard_negated = guard.is_some_and(|(_, negated)| negated);
