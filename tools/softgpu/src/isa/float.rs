@@ -6,6 +6,10 @@ use crate::numerics::{self, Float, Rounding, soft};
 
 /// Every table of this chapter.
 pub(super) const TABLES: &[&[Row]] = &[
+    F32_SAT,
+    F32_FMA_SAT,
+    F32_DIRECTED_SAT,
+    F32_DIRECTED_FMA_SAT,
     F32,
     F32_FMA,
     F32_DIRECTED,
@@ -24,13 +28,16 @@ pub(super) const TABLES: &[&[Row]] = &[
 /// A form and what `.ftz`, `.sat` and both make of it: subnormal sources and results become zero of their sign, the
 /// result is held within [0, 1].
 macro_rules! modified {
-    ($table:ident, $class:expr; $( $($base:literal $rounding:literal)|+ ($($arg:ident),*) $result:expr; )*) => {
+    ($table:ident, $saturating:ident, $class:expr;
+        $( $($base:literal $rounding:literal)|+ ($($arg:ident),*) $result:expr; )*) => {
         lanes! { $table, $class; $(
             $($base $rounding ".f32")|+ ($($arg: f32),*) -> f32 { $result.canonical() }
             $($base $rounding ".ftz.f32")|+ ($($arg: f32),*) -> f32 {
                 $(let $arg = $arg.flushed();)*
                 $result.flushed().canonical()
             }
+        )* }
+        lanes! { $saturating, $class, rare; $(
             $($base $rounding ".sat.f32")|+ ($($arg: f32),*) -> f32 { $result.saturated() }
             $($base $rounding ".ftz.sat.f32")|+ ($($arg: f32),*) -> f32 {
                 $(let $arg = $arg.flushed();)*
@@ -40,17 +47,17 @@ macro_rules! modified {
     };
 }
 
-modified! { F32, Class::Fp32;
+modified! { F32, F32_SAT, Class::Fp32;
     "add" "" | "add" ".rn" (a, b) (a + b);
     "sub" "" | "sub" ".rn" (a, b) (a - b);
     "mul" "" | "mul" ".rn" (a, b) (a * b);
 }
 
-modified! { F32_FMA, Class::Fp32Fma;
+modified! { F32_FMA, F32_FMA_SAT, Class::Fp32Fma;
     "fma" ".rn" | "mad" ".rn" | "mad" "" (a, b, c) a.mul_add(b, c);
 }
 
-modified! { F32_DIRECTED, Class::Fp32;
+modified! { F32_DIRECTED, F32_DIRECTED_SAT, Class::Fp32;
     "add" ".rz" (a, b) numerics::add_f32(a, b, Rounding::Zero);
     "add" ".rm" (a, b) numerics::add_f32(a, b, Rounding::Down);
     "add" ".rp" (a, b) numerics::add_f32(a, b, Rounding::Up);
@@ -62,7 +69,7 @@ modified! { F32_DIRECTED, Class::Fp32;
     "mul" ".rp" (a, b) numerics::mul_f32(a, b, Rounding::Up);
 }
 
-modified! { F32_DIRECTED_FMA, Class::Fp32Fma;
+modified! { F32_DIRECTED_FMA, F32_DIRECTED_FMA_SAT, Class::Fp32Fma;
     "fma" ".rz" | "mad" ".rz" (a, b, c) numerics::fma_f32(a, b, c, Rounding::Zero);
     "fma" ".rm" | "mad" ".rm" (a, b, c) numerics::fma_f32(a, b, c, Rounding::Down);
     "fma" ".rp" | "mad" ".rp" (a, b, c) numerics::fma_f32(a, b, c, Rounding::Up);

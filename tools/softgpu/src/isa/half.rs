@@ -8,14 +8,24 @@ use crate::inspect::Class;
 use crate::numerics::{self, BF16, BF16x2, F16, F16x2, Float, Packed};
 
 /// Every table of this chapter.
-pub(super) const TABLES: &[&[Row]] = &[F16_ARITHMETIC, BF16_ARITHMETIC, F16_ORDER, BF16_ORDER, SIGN, FUNCTIONS];
+pub(super) const TABLES: &[&[Row]] = &[
+    F16_ARITHMETIC,
+    F16_MODIFIED,
+    BF16_ARITHMETIC,
+    F16_ORDER,
+    F16_ORDER_MODIFIED,
+    BF16_ORDER,
+    BF16_ORDER_MODIFIED,
+    SIGN,
+    FUNCTIONS,
+];
 
 /// Forms of one type and of its pairs: a form is a function of numbers in f32, done on sources as `$prepare` leaves them,
 /// and finished by `$finish`.
 macro_rules! forms {
-    ($table:ident, $t:ident $name:literal, $pair:ident $pair_name:literal;
+    ($table:ident, $t:ident $name:literal, $pair:ident $pair_name:literal $(, $rare:ident)?;
         $( $($form:literal)|+ ($($arg:ident),*) $prepare:expr, $result:expr, $finish:expr; )*) => {
-        lanes! { $table, Class::Fp16; $(
+        lanes! { $table, Class::Fp16 $(, $rare)?; $(
             $($form $name)|+ ($($arg: $t),*) -> $t {
                 $(let $arg = $prepare($arg).wide();)*
                 $finish($t::round($result))
@@ -43,18 +53,21 @@ fn same<T>(x: T) -> T {
 
 forms! { F16_ARITHMETIC, F16 ".f16", F16x2 ".f16x2";
     "add" | "add.rn" (a, b) same, a + b, same;
+    "sub" | "sub.rn" (a, b) same, a - b, same;
+    "mul" | "mul.rn" (a, b) same, a * b, same;
+    "fma.rn" (a, b, c) same, numerics::fma_to_odd(a, b, c), same;
+}
+
+forms! { F16_MODIFIED, F16 ".f16", F16x2 ".f16x2", rare;
     "add.ftz" | "add.rn.ftz" (a, b) F16::flushed, a + b, F16::flushed;
     "add.sat" | "add.rn.sat" (a, b) same, (a + b).saturated(), same;
     "add.ftz.sat" | "add.rn.ftz.sat" (a, b) F16::flushed, (a + b).saturated(), F16::flushed;
-    "sub" | "sub.rn" (a, b) same, a - b, same;
     "sub.ftz" | "sub.rn.ftz" (a, b) F16::flushed, a - b, F16::flushed;
     "sub.sat" | "sub.rn.sat" (a, b) same, (a - b).saturated(), same;
     "sub.ftz.sat" | "sub.rn.ftz.sat" (a, b) F16::flushed, (a - b).saturated(), F16::flushed;
-    "mul" | "mul.rn" (a, b) same, a * b, same;
     "mul.ftz" | "mul.rn.ftz" (a, b) F16::flushed, a * b, F16::flushed;
     "mul.sat" | "mul.rn.sat" (a, b) same, (a * b).saturated(), same;
     "mul.ftz.sat" | "mul.rn.ftz.sat" (a, b) F16::flushed, (a * b).saturated(), F16::flushed;
-    "fma.rn" (a, b, c) same, numerics::fma_to_odd(a, b, c), same;
     "fma.rn.ftz" (a, b, c) F16::flushed, numerics::fma_to_odd(a, b, c), F16::flushed;
     "fma.rn.sat" (a, b, c) same, numerics::fma_to_odd(a, b, c).saturated(), same;
     "fma.rn.ftz.sat" (a, b, c) F16::flushed, numerics::fma_to_odd(a, b, c).saturated(), F16::flushed;
@@ -73,10 +86,13 @@ forms! { BF16_ARITHMETIC, BF16 ".bf16", BF16x2 ".bf16x2";
 forms! { F16_ORDER, F16 ".f16", F16x2 ".f16x2";
     "min" (a, b) same, a.lesser(b), same;
     "max" (a, b) same, a.greater(b), same;
-    "min.ftz" (a, b) F16::flushed, a.lesser(b), same;
-    "max.ftz" (a, b) F16::flushed, a.greater(b), same;
     "min.NaN" (a, b) same, a.lesser_or_nan(b), same;
     "max.NaN" (a, b) same, a.greater_or_nan(b), same;
+}
+
+forms! { F16_ORDER_MODIFIED, F16 ".f16", F16x2 ".f16x2", rare;
+    "min.ftz" (a, b) F16::flushed, a.lesser(b), same;
+    "max.ftz" (a, b) F16::flushed, a.greater(b), same;
     "min.ftz.NaN" (a, b) F16::flushed, a.lesser_or_nan(b), same;
     "max.ftz.NaN" (a, b) F16::flushed, a.greater_or_nan(b), same;
     "min.xorsign.abs" (a, b) same, a.abs().lesser(b.abs()).signed_as(a, b), same;
@@ -90,6 +106,9 @@ forms! { BF16_ORDER, BF16 ".bf16", BF16x2 ".bf16x2";
     "max" (a, b) same, a.greater(b), same;
     "min.NaN" (a, b) same, a.lesser_or_nan(b), same;
     "max.NaN" (a, b) same, a.greater_or_nan(b), same;
+}
+
+forms! { BF16_ORDER_MODIFIED, BF16 ".bf16", BF16x2 ".bf16x2", rare;
     "min.xorsign.abs" (a, b) same, a.abs().lesser(b.abs()).signed_as(a, b), same;
     "max.xorsign.abs" (a, b) same, a.abs().greater(b.abs()).signed_as(a, b), same;
     "min.NaN.xorsign.abs" (a, b) same, a.abs().lesser_or_nan(b.abs()).signed_as(a, b), same;

@@ -87,6 +87,16 @@ static SPREAD: [[u32; 8]; 256] = {
     spread
 };
 
+/// All ones in the lanes of a mask.
+#[inline(always)]
+fn spread(mask: u32) -> [u32; 32] {
+    let mut lanes = [0; 32];
+    for (eight, byte) in lanes.chunks_exact_mut(8).zip(mask.to_le_bytes()) {
+        eight.copy_from_slice(&SPREAD[usize::from(byte)]);
+    }
+    lanes
+}
+
 macro_rules! raw {
     ($($t:ty, |$lane:ident| $widen:expr;)*) => {$(
         impl Raw for $t {
@@ -96,17 +106,17 @@ macro_rules! raw {
                 let to = unsafe { &mut *regs.add(usize::from(slot) * 32).cast::<[$t; 32]>() };
                 if mask == u32::MAX {
                     *to = values;
-                } else {
-                    for (eight, byte) in mask.to_le_bytes().into_iter().enumerate() {
-                        let spread = &SPREAD[usize::from(byte)];
-                        for i in 0..8 {
-                            let $lane = spread[i];
-                            let keep: $t = $widen;
-                            let i = eight * 8 + i;
-                            to[i] = (values[i] & keep) | (to[i] & !keep);
-                        }
-                    }
+                    return;
                 }
+                // Whole arrays, read before the first is written: so the compiler sees vectors.
+                let (old, spread) = (*to, spread(mask));
+                let mut blend = values;
+                for i in 0..32 {
+                    let $lane = spread[i];
+                    let keep: $t = $widen;
+                    blend[i] = (values[i] & keep) | (old[i] & !keep);
+                }
+                *to = blend;
             }
         }
     )*};

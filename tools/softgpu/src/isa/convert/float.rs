@@ -4,18 +4,36 @@ use crate::inspect::Class;
 use crate::isa::Row;
 use crate::numerics::{self, BF16, BF16x2, F16, F16x2, Float, Packed, Rounding, round_f32, soft};
 
-pub(in crate::isa) const TABLES: &[&[Row]] =
-    &[WIDEN, F32_F32, F64_F64, F32_F64, TO_HALF, HALF_DIRECTED, PAIRS, BETWEEN_HALVES, INTEGRAL_HALVES, TF32];
+pub(in crate::isa) const TABLES: &[&[Row]] = &[
+    WIDEN,
+    WIDEN_MODIFIED,
+    F32_F32,
+    F32_F32_FTZ,
+    F64_F64,
+    F32_F64,
+    F32_F64_MODIFIED,
+    TO_HALF,
+    TO_HALF_MODIFIED,
+    HALF_DIRECTED,
+    PAIRS,
+    PAIRS_MODIFIED,
+    BETWEEN_HALVES,
+    INTEGRAL_HALVES,
+    TF32,
+];
 
 lanes! { WIDEN, Class::Convert;
     "cvt.f32.f16" | "cvt.ftz.f32.f16" (a: F16) -> f32 { a.wide().canonical() } // no f16 is subnormal in f32
-    "cvt.sat.f32.f16" | "cvt.ftz.sat.f32.f16" (a: F16) -> f32 { a.wide().saturated() }
     "cvt.f32.bf16" (a: BF16) -> f32 { a.wide().canonical() }
     "cvt.ftz.f32.bf16" (a: BF16) -> f32 { a.wide().flushed().canonical() }
-    "cvt.sat.f32.bf16" (a: BF16) -> f32 { a.wide().saturated() }
-    "cvt.ftz.sat.f32.bf16" (a: BF16) -> f32 { a.wide().flushed().saturated() }
     "cvt.f64.f32" (a: f32) -> f64 { f64::from(a).canonical() }
     "cvt.ftz.f64.f32" (a: f32) -> f64 { f64::from(a.flushed()).canonical() }
+}
+
+lanes! { WIDEN_MODIFIED, Class::Convert, rare;
+    "cvt.sat.f32.f16" | "cvt.ftz.sat.f32.f16" (a: F16) -> f32 { a.wide().saturated() }
+    "cvt.sat.f32.bf16" (a: BF16) -> f32 { a.wide().saturated() }
+    "cvt.ftz.sat.f32.bf16" (a: BF16) -> f32 { a.wide().flushed().saturated() }
     "cvt.sat.f64.f32" (a: f32) -> f64 { f64::from(a).saturated() }
     "cvt.ftz.sat.f64.f32" (a: f32) -> f64 { f64::from(a.flushed()).saturated() }
     "cvt.f64.f16" (a: F16) -> f64 { f64::from(a.wide()).canonical() }
@@ -24,36 +42,30 @@ lanes! { WIDEN, Class::Convert;
     "cvt.sat.f64.bf16" (a: BF16) -> f64 { f64::from(a.wide()).saturated() }
 }
 
-/// To an integer in the same format, with what `.ftz` and `.sat` make of it.
+/// To an integer in the same format, and what `.sat` makes of it.
 macro_rules! integral {
-    ($table:ident, $t:ident, $name:literal, rare; $( $rounding:literal |$a:ident| $x:expr; )*) => {
-        lanes! { $table, Class::Convert, rare; $(
+    ($table:ident, $t:ident, $name:literal $(, $rare:ident)?; $( $rounding:literal |$a:ident| $x:expr; )*) => {
+        lanes! { $table, Class::Convert $(, $rare)?; $(
             "cvt" $rounding $name ($a: $t) -> $t { $x.canonical() }
             "cvt" $rounding ".sat" $name ($a: $t) -> $t { $x.saturated() }
-        )* }
-    };
-    ($table:ident, $t:ident, $name:literal, ftz; $( $rounding:literal |$a:ident| $x:expr; )*) => {
-        lanes! { $table, Class::Convert; $(
-            "cvt" $rounding $name ($a: $t) -> $t { $x.canonical() }
-            "cvt" $rounding ".sat" $name ($a: $t) -> $t { $x.saturated() }
-            "cvt" $rounding ".ftz" $name ($a: $t) -> $t {
-                let $a = $a.flushed();
-                $x.canonical()
-            }
-            "cvt" $rounding ".ftz.sat" $name ($a: $t) -> $t {
-                let $a = $a.flushed();
-                $x.saturated()
-            }
         )* }
     };
 }
 
-integral! { F32_F32, f32, ".f32.f32", ftz;
+integral! { F32_F32, f32, ".f32.f32";
     "" |a| a;
     ".rni" |a| a.round_ties_even();
     ".rzi" |a| a.trunc();
     ".rmi" |a| a.floor();
     ".rpi" |a| a.ceil();
+}
+
+integral! { F32_F32_FTZ, f32, ".f32.f32", rare;
+    ".ftz" |a| a.flushed();
+    ".rni.ftz" |a| a.flushed().round_ties_even();
+    ".rzi.ftz" |a| a.flushed().trunc();
+    ".rmi.ftz" |a| a.flushed().floor();
+    ".rpi.ftz" |a| a.flushed().ceil();
 }
 
 integral! { F64_F64, f64, ".f64.f64", rare;
@@ -66,6 +78,9 @@ integral! { F64_F64, f64, ".f64.f64", rare;
 
 lanes! { F32_F64, Class::Convert;
     "cvt.rn.f32.f64" (a: f64) -> f32 { (a as f32).canonical() }
+}
+
+lanes! { F32_F64_MODIFIED, Class::Convert, rare;
     "cvt.rz.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Zero) }
     "cvt.rm.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Down) }
     "cvt.rp.f32.f64" (a: f64) -> f32 { round_f32(a, Rounding::Up) }
@@ -81,13 +96,16 @@ lanes! { F32_F64, Class::Convert;
 
 lanes! { TO_HALF, Class::Convert;
     "cvt.rn.f16.f32" (a: f32) -> F16 { F16::round(a) }
+    "cvt.rn.bf16.f32" (a: f32) -> BF16 { BF16::round(a) }
+    "cvt.rz.bf16.f32" (a: f32) -> BF16 { BF16::truncate(a) }
+}
+
+lanes! { TO_HALF_MODIFIED, Class::Convert, rare;
     "cvt.rn.ftz.f16.f32" (a: f32) -> F16 { F16::round(a.flushed()) }
     "cvt.rn.sat.f16.f32" (a: f32) -> F16 { F16::round(a.saturated()) }
     "cvt.rn.ftz.sat.f16.f32" (a: f32) -> F16 { F16::round(a.flushed().saturated()) }
     "cvt.rn.relu.f16.f32" (a: f32) -> F16 { F16::round(a.rectified()) }
-    "cvt.rn.bf16.f32" (a: f32) -> BF16 { BF16::round(a) }
     "cvt.rn.relu.bf16.f32" (a: f32) -> BF16 { BF16::round(a.rectified()) }
-    "cvt.rz.bf16.f32" (a: f32) -> BF16 { BF16::truncate(a) }
     "cvt.rz.relu.bf16.f32" (a: f32) -> BF16 { BF16::truncate(a.rectified()) }
     "cvt.rz.f16.f32" (a: f32) -> F16 { F16::truncate(a) }
     "cvt.rz.relu.f16.f32" (a: f32) -> F16 { F16::truncate(a.rectified()) }
@@ -120,6 +138,10 @@ lanes! { HALF_DIRECTED, Class::Convert, rare;
 // a becomes the upper half, b the lower.
 lanes! { PAIRS, Class::Convert;
     "cvt.rn.f16x2.f32" (a: f32, b: f32) -> F16x2 { F16x2::pack(F16::round(b), F16::round(a)) }
+    "cvt.rn.bf16x2.f32" (a: f32, b: f32) -> BF16x2 { BF16x2::pack(BF16::round(b), BF16::round(a)) }
+}
+
+lanes! { PAIRS_MODIFIED, Class::Convert, rare;
     "cvt.rn.relu.f16x2.f32" (a: f32, b: f32) -> F16x2 {
         F16x2::pack(F16::round(b.rectified()), F16::round(a.rectified()))
     }
@@ -127,7 +149,6 @@ lanes! { PAIRS, Class::Convert;
     "cvt.rz.relu.f16x2.f32" (a: f32, b: f32) -> F16x2 {
         F16x2::pack(F16::truncate(b.rectified()), F16::truncate(a.rectified()))
     }
-    "cvt.rn.bf16x2.f32" (a: f32, b: f32) -> BF16x2 { BF16x2::pack(BF16::round(b), BF16::round(a)) }
     "cvt.rn.relu.bf16x2.f32" (a: f32, b: f32) -> BF16x2 {
         BF16x2::pack(BF16::round(b.rectified()), BF16::round(a.rectified()))
     }

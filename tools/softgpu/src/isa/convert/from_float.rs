@@ -4,7 +4,8 @@ use crate::inspect::Class;
 use crate::isa::{Flushed, Row};
 use crate::numerics::{BF16, F16};
 
-pub(in crate::isa) const TABLES: &[&[Row]] = &[F32, F32_FTZ, F64, F32_NARROW, F32_NARROW_FTZ, F64_NARROW, HALF, BHALF];
+pub(in crate::isa) const TABLES: &[&[Row]] =
+    &[F32, F32_LONG, F32_FTZ, F64, F32_NARROW, F32_NARROW_FTZ, F64_NARROW, HALF, BHALF];
 
 /// `$x` is the operand, as a number that has the host's rounding functions.
 macro_rules! from_float {
@@ -25,9 +26,10 @@ macro_rules! from_float {
     };
 }
 
-from_float! { F32, , f32, ".f32", "", |a| a; u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
+from_float! { F32, , f32, ".f32", "", |a| a; u32 "u32" i32 "s32" }
+from_float! { F32_LONG, rare, f32, ".f32", "", |a| a; u64 "u64" i64 "s64" }
 from_float! { F32_FTZ, rare, Flushed<f32>, ".f32", ".ftz", |a| a.0; u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
-from_float! { F64, , f64, ".f64", "", |a| a; u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
+from_float! { F64, rare, f64, ".f64", "", |a| a; u32 "u32" i32 "s32" u64 "u64" i64 "s64" }
 from_float! { F32_NARROW, rare, f32, ".f32", "", |a| a; u8 "u8" i8 "s8" u16 "u16" i16 "s16" }
 from_float! { F32_NARROW_FTZ, rare, Flushed<f32>, ".f32", ".ftz", |a| a.0; u8 "u8" i8 "s8" u16 "u16" i16 "s16" }
 from_float! { F64_NARROW, rare, f64, ".f64", "", |a| a; u8 "u8" i8 "s8" u16 "u16" i16 "s16" }

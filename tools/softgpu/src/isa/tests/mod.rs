@@ -4,6 +4,7 @@
 mod compare;
 mod convert;
 mod exact;
+mod exhaustive;
 mod float;
 mod functions;
 mod halves;
