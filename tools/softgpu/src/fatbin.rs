@@ -32,7 +32,7 @@ const MOST_TEXT_BYTES: u64 = 1 << 30;
 /// An image without PTX that this device can run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ImageError {
+pub(crate) enum ImageError {
     /// A cubin, or a fatbin without PTX that the device's compute capability allows.
     #[error("no PTX for compute capability {}.{} in the image, which has {found}", capability.0, capability.1)]
     NoBinaryForGpu {
@@ -262,14 +262,12 @@ fn from_fatbin(image: &[u8], capability: (u32, u32)) -> Result<String, ImageErro
         .iter()
         .filter(|entry| entry.kind == KIND_PTX && entry.allowed(capability))
         .max_by_key(|entry| entry.architecture);
-    match best {
-        Some(entry) => text(&entry.contents()?),
-        None => {
-            let found: Vec<String> = entries.iter().map(Entry::describe).collect();
-            let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
-            Err(ImageError::NoBinaryForGpu { capability, found })
-        }
-    }
+    let Some(entry) = best else {
+        let found: Vec<String> = entries.iter().map(Entry::describe).collect();
+        let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+        return Err(ImageError::NoBinaryForGpu { capability, found });
+    };
+    text(&entry.contents()?)
 }
 
 #[cfg(test)]

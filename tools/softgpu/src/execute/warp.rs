@@ -18,7 +18,6 @@ use super::module::function_address;
 use super::registers::{Registers, lanes, row, wide_row};
 use crate::inspect::finding::FindingKind;
 use crate::isa::{control, level, memory, sync, warp as ops};
-use crate::memory::LOCAL_BASE;
 use crate::memory::store::Store;
 use crate::program::{Constant, Kind, NONE, Op};
 use crate::ptx::ast::Special;
@@ -228,8 +227,6 @@ impl Warp {
                     worker.grid.launch.module.addresses[id as usize].wrapping_add_signed(offset)
                 }
                 Constant::Function(id) => function_address(id),
-                Constant::GenericShared(offset) => crate::memory::SHARED_BASE + offset,
-                Constant::GenericLocal(offset) => LOCAL_BASE + u64::from(group.local) + offset,
                 Constant::Local(offset) => u64::from(group.local) + offset,
             };
             // SAFETY: as above; the constant takes two slots.

@@ -176,8 +176,6 @@ pub(crate) struct Access {
     pub(crate) atomic: Option<AtomicOp>,
     /// .volatile, .relaxed, .acquire, .release, .acq_rel: what a spinning block polls with.
     pub(crate) strong: bool,
-    pub(crate) acquire: bool,
-    pub(crate) release: bool,
 }
 
 /// A tensor-core or matrix-move operation, its registers in the order of the ISA's fragments.
@@ -271,10 +269,6 @@ pub(crate) enum Constant {
     Variable(u32, i64),
     /// The address of a function: two slots.
     Function(u32),
-    /// Generic address of an offset in the block's shared memory (two slots); a plain shared offset is `Bits32` or `Bits64`.
-    GenericShared(u64),
-    /// Generic address of an offset in the function's local frame (two slots); likewise.
-    GenericLocal(u64),
     /// An offset in the function's local frame, which the executor makes absolute within local memory: two slots.
     Local(u64),
 }
@@ -301,16 +295,15 @@ pub(crate) struct Site {
 pub(crate) struct Function {
     pub(crate) name: Arc<str>,
     pub(crate) is_entry: bool,
-    /// Its ops are contiguous in [`Program::ops`]; it starts at `first_op`, in reverse post-order with loops contiguous,
+    /// Its ops are contiguous in [`Program::ops`]; they begin at `first_op`, in reverse post-order with loops contiguous,
     /// so that "lower op index" is "earlier in block order".
     pub(crate) first_op: u32,
-    pub(crate) end_op: u32,
     /// Size of its register window.
     pub(crate) slots: u32,
     pub(crate) constants: Vec<(Slot, Constant)>,
     /// Special registers that do not change while a thread runs.
     pub(crate) specials: Vec<(Slot, Special)>,
-    /// Name, offset and bytes of each parameter: in the launch's argument buffer for a kernel, in the local frame for a
+    /// Offset and bytes of each parameter: in the launch's argument buffer for a kernel, in the local frame for a
     /// function.
     pub(crate) params: Vec<Parameter>,
     pub(crate) param_bytes: u32,
@@ -325,7 +318,6 @@ pub(crate) struct Function {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Parameter {
-    pub(crate) name: Arc<str>,
     pub(crate) offset: u32,
     pub(crate) bytes: u32,
 }
@@ -336,9 +328,8 @@ pub(crate) struct Variable {
     pub(crate) name: Arc<str>,
     pub(crate) space: Space,
     pub(crate) bytes: u64,
-    pub(crate) align: u64,
-    /// What it starts with, as far as the text gives it: the rest is zeros. Relocations are applied when the module is loaded. `None`: not initialised by
-    /// the module, which for `.global` and `.const` is all zeros by the ISA.
+    /// What it starts with, as far as the text gives it: the rest is zeros. Relocations are applied when the module is
+    /// loaded. `None`: not initialised by the module, which for `.global` and `.const` is all zeros by the ISA.
     pub(crate) initial: Option<Vec<u8>>,
     /// (byte offset in `initial`, whose address).
     pub(crate) relocations: Vec<(u64, Relocation)>,
@@ -380,6 +371,4 @@ pub(crate) struct Program {
     pub(crate) dynamic_specials: Vec<Special>,
     pub(crate) variables: Vec<Variable>,
     pub(crate) locations: Vec<Location>,
-    /// The module's text: a finding quotes the line of its [`Site`].
-    pub(crate) text: Arc<str>,
 }

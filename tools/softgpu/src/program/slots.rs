@@ -45,9 +45,6 @@ impl Set {
     fn new(registers: usize) -> Self {
         Self(vec![0; registers.div_ceil(64)])
     }
-    fn contains(&self, register: RegisterId) -> bool {
-        self.0[register as usize / 64] >> (register % 64) & 1 == 1
-    }
     fn insert(&mut self, register: RegisterId) {
         self.0[register as usize / 64] |= 1 << (register % 64);
     }

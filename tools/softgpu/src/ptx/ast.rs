@@ -137,8 +137,9 @@ impl Variable {
 pub(crate) enum Initial {
     /// The element's bits, in its own width.
     Bits(u64),
-    /// The address of a module variable or a function, plus an offset; `generic(x)` sets `generic`.
-    Address { name: Arc<str>, offset: i64, generic: bool },
+    /// The address of a module variable or a function, plus an offset. What lies in global or constant memory has the
+    /// same address with `generic()` and without.
+    Address { name: Arc<str>, offset: i64 },
 }
 
 /// An `.entry` or a `.func`.

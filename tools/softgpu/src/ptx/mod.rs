@@ -9,13 +9,13 @@ pub(crate) use parser::parse;
 /// PTX that cannot be loaded: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("PTX line {line}: {what} in \"{text}\"")]
-pub struct PtxError {
+pub(crate) struct PtxError {
     /// Line of the text, from 1.
-    pub line: u32,
+    pub(crate) line: u32,
     /// That line, without the space around it.
-    pub text: String,
+    pub(crate) text: String,
     /// What is wrong with it.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 impl PtxError {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Constants;
 use super::layout::Layout;
+use super::{Constants, Specials};
 use crate::inspect::Class;
 use crate::isa::forms::{self, Build, Matched};
 use crate::isa::{self, Row};
@@ -169,7 +169,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Constants, special registers, and the size of the window; `None` if that cannot be numbered.
-    pub(super) fn finish(self) -> Option<(Constants, Vec<(Slot, Special)>, u32)> {
+    pub(super) fn finish(self) -> Option<(Constants, Specials, u32)> {
         let registers = self.placed.as_ref().map_or(0, |placed| placed.registers);
         let slots = registers + self.extra_slots;
         if slots >= u32::from(NONE) {

@@ -121,8 +121,7 @@ impl Builder<'_> {
     fn access(&mut self, form: &Matched, operand: &Operand, name: &str) -> Result<Access, PtxError> {
         let (space, base, offset) = self.address(operand, space(form))?;
         let (number, element_bytes) = element(name);
-        let acquire = form.has("acquire") || form.has("acq_rel");
-        let release = form.has("release") || form.has("acq_rel");
+        let strong = ["volatile", "relaxed", "acquire", "release", "acq_rel"].iter().any(|word| form.has(word));
         Ok(Access {
             space,
             base,
@@ -136,9 +135,7 @@ impl Builder<'_> {
             registers: [NONE; 8],
             operands: [NONE; 2],
             atomic: None,
-            strong: acquire || release || form.has("relaxed") || form.has("volatile"),
-            acquire,
-            release,
+            strong,
         })
     }
 
@@ -234,8 +231,6 @@ impl Builder<'_> {
             operands: [NONE; 2],
             atomic: None,
             strong: false,
-            acquire: false,
-            release: false,
         };
         self.push_access(Kind::CopyAsync, form.form.class, access, [NONE, NONE, size, NONE]);
         Ok(())

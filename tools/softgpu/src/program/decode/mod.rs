@@ -21,7 +21,10 @@ use super::slots::{self, Span};
 use super::{Block, Constant, Function, Location, Parameter, Program, Relocation, Slot, Variable, control_flow};
 use crate::inspect::Class;
 use crate::ptx::PtxError;
-use crate::ptx::ast::{self, Initial, Space};
+use crate::ptx::ast::{self, Initial, Space, Special};
+
+/// Where device memory is allocated, its addresses are multiples of this.
+const MOST_ALIGN: u64 = 512;
 
 /// Decodes a module.
 ///
@@ -29,7 +32,7 @@ use crate::ptx::ast::{self, Initial, Space};
 /// The first instruction or declaration that this device does not have, with its line.
 pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
     let layout = Layout::of(module)?;
-    let mut program = Program { text: Arc::clone(&module.text), ..Program::default() };
+    let mut program = Program::default();
     program.locations = module
         .locations
         .iter()
@@ -63,6 +66,9 @@ fn variables(module: &ast::Module, layout: &Layout) -> Result<Vec<Variable>, Ptx
         if variable.external {
             return Err(error(format!("variable {} is defined in another module", variable.name)));
         }
+        if variable.align > MOST_ALIGN {
+            return Err(error(format!("an alignment of {}, expected {MOST_ALIGN} at most,", variable.align)));
+        }
         let element_bytes = u64::from(variable.element.bytes());
         let given = variable.initialiser.iter().map(|(at, _)| at + 1).max().unwrap_or(0) * element_bytes;
         let mut initial = vec![0; usize::try_from(given).map_err(|_| error("too large".to_owned()))?];
@@ -75,7 +81,7 @@ fn variables(module: &ast::Module, layout: &Layout) -> Result<Vec<Variable>, Ptx
                     let bytes = usize::from(variable.element.bytes()).min(8);
                     initial[start..start + bytes].copy_from_slice(&bits.to_le_bytes()[..bytes]);
                 }
-                Initial::Address { name, offset, .. } => {
+                Initial::Address { name, offset } => {
                     let target = if let Some(&id) = layout.function_ids.get(name) {
                         Relocation::Function(id)
                     } else {
@@ -93,7 +99,6 @@ fn variables(module: &ast::Module, layout: &Layout) -> Result<Vec<Variable>, Ptx
             name: Arc::clone(&variable.name),
             space: variable.space,
             bytes: variable.bytes(),
-            align: variable.align,
             initial: (!variable.initialiser.is_empty()).then_some(initial),
             relocations,
         });
@@ -187,7 +192,6 @@ fn decode_function(
     }
     let (constants, specials, slots) = builder.finish().ok_or_else(|| error(too_many))?;
     debug_assert_eq!(program.blocks.len() - first_block, order.len());
-    let end_op = u32::try_from(program.ops.len()).map_err(|_| error("too many instructions"))?;
 
     let frame = &layout.frames[index];
     let params = function.params.iter().zip(&frame.params);
@@ -195,16 +199,11 @@ fn decode_function(
         name: Arc::clone(&function.name),
         is_entry: function.is_entry,
         first_op: base,
-        end_op,
         slots,
         constants,
         specials,
         params: params
-            .map(|(param, &offset)| Parameter {
-                name: Arc::clone(&param.name),
-                offset,
-                bytes: u32::try_from(param.bytes()).unwrap_or(u32::MAX),
-            })
+            .map(|(param, &offset)| Parameter { offset, bytes: u32::try_from(param.bytes()).unwrap_or(u32::MAX) })
             .collect(),
         param_bytes: frame.param_bytes,
         frame_bytes: frame.bytes,
@@ -238,6 +237,7 @@ fn build_run<'a>(
 
 /// A constant slot's fill, and the slots that it takes.
 type Constants = Vec<(Slot, Constant)>;
+type Specials = Vec<(Slot, Special)>;
 
 impl Block {
     fn count(&mut self, class: Class) {

@@ -105,9 +105,9 @@ fn accesses_say_where_and_how_wide() {
     assert!(matches!(at[1].base, Address::Slot64(_)) && program.ops[1].guard != NONE);
     assert_eq!((at[2].base, at[2].offset, at[2].element_bytes, at[2].register_bytes), (Address::Variable(0), 8, 4, 8));
     assert_eq!((at[3].space, at[3].offset, constant(k, at[3].registers[1])), (Space::Shared, 8, Constant::Bits32(7)));
-    assert_eq!((at[4].offset, at[4].strong, at[4].acquire), (32, true, false));
+    assert_eq!((at[4].offset, at[4].strong), (32, true));
     assert_eq!((at[5].space, at[5].offset, k.frame_bytes, k.shared_bytes), (Space::Local, 8, 16, 20));
-    assert!(at[6].acquire && at[6].space == Space::Generic && matches!(at[6].base, Address::Slot32(_)));
+    assert!(at[6].strong && at[6].space == Space::Generic && matches!(at[6].base, Address::Slot32(_)));
     assert_eq!((k.params[1].offset, k.params[1].bytes, k.param_bytes), (8, 24, 32));
 }
 
@@ -143,8 +143,7 @@ fn calls_copy_between_frames() {
     assert_eq!((&indirect.arguments, &indirect.results), (&direct.arguments, &direct.results));
     assert_eq!(program.variables[0].relocations, [(0, Relocation::Function(0)), (8, Relocation::Variable(0, 8))]);
     // Groups of lanes meet where a call returns to: a block begins there.
-    let kernel = &program.functions[1];
-    let blocks: Vec<u32> = (kernel.first_op..kernel.end_op).map(|op| program.block_of[op as usize]).collect();
+    let blocks = &program.block_of[program.functions[1].first_op as usize..];
     assert_eq!(blocks.len(), 4);
     assert!(blocks.windows(2).all(|pair| pair[0] < pair[1]));
 }
@@ -229,7 +228,10 @@ extern "C" __global__ void __launch_bounds__(128) k(const float* a, float* out, 
     let program = program(&text);
     let k = program.functions.iter().find(|function| &*function.name == "k").unwrap();
     assert_eq!((k.shared_bytes, k.max_threads, k.param_bytes), (512, Some([128, 1, 1]), 20));
-    let own = &program.ops[k.first_op as usize..k.end_op as usize];
+    // Its ops end where the next function's begin.
+    let next = program.functions.iter().map(|function| function.first_op).filter(|&first| first > k.first_op).min();
+    let end = next.unwrap_or(u32::try_from(program.ops.len()).unwrap());
+    let own = &program.ops[k.first_op as usize..end as usize];
     // Far fewer slots than registers, and every op within the window, in a block that begins no later than it.
     assert!(k.slots < 120, "{} slots", k.slots);
     for (op, at) in own.iter().zip(k.first_op..) {
@@ -237,7 +239,7 @@ extern "C" __global__ void __launch_bounds__(128) k(const float* a, float* out, 
         assert!(named.into_iter().all(|slot| u32::from(*slot) < k.slots));
         assert!(program.blocks[program.block_of[at as usize] as usize].first <= at);
         if op.kind == Branch {
-            assert!((k.first_op..k.end_op).contains(&op.extra));
+            assert!((k.first_op..end).contains(&op.extra));
             // A branch leads to the start of a block.
             assert_eq!(program.blocks[program.block_of[op.extra as usize] as usize].first, op.extra);
         }

@@ -115,16 +115,16 @@ fn initialisers() {
          .const .f32 c = 0f40000000;\n.global .f64 d = 1.5;\n.extern .shared .align 16 .b8 dyn[];",
     );
     let [t, v, c, d, dynamic] = &module.variables[..] else { panic!("five variables") };
-    let address = |name: &str, offset, generic| (name.to_owned(), offset, generic);
+    let address = |name: &str, offset| (name.to_owned(), offset);
     let addresses: Vec<_> = t
         .initialiser
         .iter()
         .map(|(_, initial)| match initial {
-            Initial::Address { name, offset, generic } => address(name, *offset, *generic),
+            Initial::Address { name, offset } => address(name, *offset),
             Initial::Bits(_) => panic!("an address"),
         })
         .collect();
-    assert_eq!(addresses, [address("f", 0, false), address("v", 8, true), address("v", 0, false)]);
+    assert_eq!(addresses, [address("f", 0), address("v", 8), address("v", 0)]);
     let bits = |variable: &crate::ptx::ast::Variable| -> Vec<(u64, u64)> {
         variable
             .initialiser

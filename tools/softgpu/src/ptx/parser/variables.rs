@@ -254,7 +254,7 @@ impl<'a> Parser<'a> {
                 if element.bytes() != 8 {
                     return Err(self.error_at(line, format!("the address of {name} in an element that is not 64 bits")));
                 }
-                return Ok(Initial::Address { name: Arc::from(name), offset, generic });
+                return Ok(Initial::Address { name: Arc::from(name), offset });
             }
             _ => {
                 self.at -= 1;
