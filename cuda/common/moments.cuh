@@ -19,13 +19,13 @@
 
 namespace oblate {
 struct alignas(16) Moments {
-  float
-      weight;  // count * scale, from which both are told: count is 1 to 2^31, scale 2^-80, 1 or 2^88; 0 in the neutral one
-  float mean;  // scale times the elements' mean, rounded
-  float low;   // and what the rounding took: a spread of one unit in the last place of the mean is kept
-  float m2;    // scale^2 times their sum of squared deviations; never negative
+  float weight;  // count * scale; both are told from it, since count is 1 to 2^31. 0 in the neutral one
+  float mean;    // scale times the elements' mean, rounded
+  float low;     // and what the rounding took: a spread of one unit in the last place of the mean is kept
+  float m2;      // scale^2 times their sum of squared deviations; never negative
 
   static __device__ __forceinline__ Moments none() { return {0.f, 0.f, 0.f, 0.f}; }
+  // What the elements are multiplied by: 2^-80, 1 or 2^88.
   __device__ __forceinline__ float scale() const {
     return weight < 0x1p-40f ? 0x1p-80f : weight < 0x1p40f ? 1.f : 0x1p88f;
   }

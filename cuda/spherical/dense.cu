@@ -18,9 +18,10 @@
 // Traffic   Variants warp and block: every byte of logits once in, of grad_logits once out, and at most one 32-byte
 //           sector per chunk besides (1/64 of the reading). Variants stream and partials + gradient read the logits
 //           twice. All by 16-byte accesses, whatever D, when logits and grad_logits agree modulo 16.
-// Numerics  f32. With u = 2^-24, q and m2 are within 40 u of exact for a row of one chunk, (60 + log2 D) u beyond it,
-//           relative to sum o^2 and to D sigma^2 + u D mu^2; mu within 30 u of mean |o|: docs/numerics.md derives it, and
-//           the losses' bounds from it. A constant row has sigma = 0 exactly.
+// Numerics  f32. With u = 2^-24 and S segments a row, m2 = D sigma^2 is within (40 + 2 S) u of exact relatively, mu within
+//           (20 + 4 ln S) u of mean |o|, q = m2 + D mu^2 within (80 + 8 ln S + 2 S) u relatively; a constant row has
+//           sigma = 0 exactly; no intermediate overflows or vanishes where the result does not. docs/numerics.md derives
+//           these, and has what NaN and infinities give.
 #include "../common/row_variants.cuh"
 #include "losses.cuh"
 #include "targets.cuh"

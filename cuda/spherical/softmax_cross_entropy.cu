@@ -15,8 +15,9 @@
 //           in stream and partials + gradient, and at most one 32-byte sector per chunk besides.
 // Numerics  f32, shifted by the row's largest logit M: L is computed from M - o_c and log sum exp(o_k - M), and sum_k
 //           (M - o_k), all of them >= 0, so an offset common to all logits costs nothing. A probability below 2^-126
-//           counts as 0. With u = 2^-24, every probability is within (12 + |o_k - M|) 2 u + (60 + log2 D) u of exact,
-//           relatively, and log sum exp(o_k - M) within (60 + log2 D) u absolutely: docs/numerics.md derives both.
+//           counts as 0. With u = 2^-24 and S segments a row, every probability is within
+//           (60 + 2.3 (|o_k - M| + log D) + 7 S) u of exact relatively, and log sum exp(o_k - M) within
+//           (50 + 2.3 log D + 7 S) u absolutely: docs/numerics.md derives both.
 #include "../common/online_softmax.cuh"
 #include "../common/row_variants.cuh"
 #include "spherical.h"

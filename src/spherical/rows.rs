@@ -21,7 +21,7 @@ fn shared_bytes_of_two(capability: (u32, u32)) -> u32 {
 /// How a shape is worked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Variant {
-    /// A warp a row, the row in registers.
+    /// A warp a row.
     Warp,
     /// A block a row, the row in shared memory.
     Block { chunks: u32 },
@@ -33,9 +33,11 @@ enum Variant {
 
 impl Variant {
     fn of(capability: (u32, u32), rows: u32, chunks: u32, need_grad: bool) -> Self {
+        // Without a gradient nothing is kept of a row, but one shorter than a segment leaves warps of a stream idle.
+        let kept = if need_grad { shared_bytes_of_two(capability) / SLOT_BYTES } else { 0 };
         if chunks == 1 {
             Self::Warp
-        } else if need_grad && chunks <= shared_bytes_of_two(capability) / SLOT_BYTES {
+        } else if chunks <= kept.max(SEGMENT_CHUNKS) {
             Self::Block { chunks }
         } else if rows < STREAM_ROWS {
             Self::Split { segments: chunks.div_ceil(SEGMENT_CHUNKS) }
@@ -144,9 +146,10 @@ mod tests {
             (A100, 5, 38, true, Variant::Split { segments: 3 }),
             ((8, 9), 5, 22, true, Variant::Split { segments: 2 }),
             ((9, 0), 5, 53, true, Variant::Block { chunks: 53 }),
-            (A100, 5, 2, false, Variant::Split { segments: 1 }),
+            (A100, 5, 2, false, Variant::Block { chunks: 2 }),
+            (A100, 5, 17, false, Variant::Split { segments: 2 }),
             (A100, 216, 38, true, Variant::Stream),
-            (A100, 216, 2, false, Variant::Stream),
+            (A100, 216, 17, false, Variant::Stream),
         ] {
             assert_eq!(Variant::of(capability, rows, chunks, need_grad), expected, "{capability:?} {rows} {chunks}");
         }

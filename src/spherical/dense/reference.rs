@@ -158,11 +158,14 @@ fn log_spherical_softmax(o: &[f64], targets: &[Target], epsilon: f64) -> (Tracke
 }
 
 /// -log(n/t), n = 1 + o_c + o_c²/2 = (1 + (1 + o_c)²)/2 and t = D + s + q/2, the sum of the n of all classes: in this form
-/// nothing cancels.
+/// nothing cancels. Where t is not finite it is taken as it is written: with a logit of -∞ that is -∞ + ∞.
 fn log_taylor_softmax(o: &[f64], targets: &[Target]) -> (Tracked, Gradient) {
     let one_plus = |k: usize| Tracked::exact(1.0) + Tracked::exact(o[k]);
     let n = |k: usize| (Tracked::exact(1.0) + one_plus(k).squared()) * Tracked::exact(0.5);
-    let t = Tracked::sum((0..o.len()).map(n));
+    let mut t = Tracked::sum((0..o.len()).map(n));
+    if !t.value.is_finite() {
+        t = Tracked::exact(o.iter().sum::<f64>() + sum_of_squares(o).value);
+    }
     let loss = Tracked::sum(targets.iter().map(|target| target.times(-(n(target.c) / t).ln())));
     let l_s = Tracked::sum(targets.iter().map(|target| target.times(Tracked::exact(1.0) / t)));
     let l_c = |target: &Target| -target.times(one_plus(target.c) / n(target.c));

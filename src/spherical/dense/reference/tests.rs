@@ -147,6 +147,22 @@ fn a_nan_stays_in_its_row() {
     }
 }
 
+/// s is -∞ and q +∞.
+#[test]
+fn infinities_follow_the_formula() {
+    let logits = [0.5, f64::NEG_INFINITY, 1.0];
+    for (loss, expected) in [
+        (Loss::SquaredError, f64::INFINITY),
+        (Loss::LogSphericalSoftmax { epsilon: 1e-2 }, f64::INFINITY),
+        (Loss::LogTaylorSoftmax, f64::NAN),
+        (Loss::Z { a: 1.0, b: 0.0 }, f64::NAN),
+    ] {
+        let outputs = run(DenseConfig { loss, rows: 1, classes: 3, ..DenseConfig::default() }, &logits, &[0]);
+        let value = outputs.loss[0].value;
+        assert!(value == expected || value.is_nan() && expected.is_nan(), "{loss:?}: {value}");
+    }
+}
+
 #[test]
 fn ignored_rows_cost_nothing_whatever_they_hold() {
     let config = DenseConfig { rows: 2, classes: 2, reduction: Reduction::Mean, ..DenseConfig::default() };
