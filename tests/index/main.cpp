@@ -2,6 +2,7 @@
 // warp, and nothing wraps where a tensor is larger than 2^32 bytes. Prints what is wrong; exits with 1 then.
 #include <cinttypes>
 #include <cstdio>
+#include <initializer_list>
 
 #include "common/index.cuh"
 #include "common/row.h"
