@@ -1,5 +1,6 @@
 // Conversions between floats and integers: truncation, each rounding, saturation, NaN.
-extern "C" __global__ void conversions(const float* x, const double* d, int* out, long long* wide, float* narrow, int n) {
+extern "C" __global__ void conversions(const float* x, const double* d, int* out, long long* wide, float* narrow,
+                                       int n) {
   const int i = threadIdx.x;
   if (i >= n) return;
   out[0 * n + i] = __float2int_rz(x[i]);
