@@ -5,7 +5,7 @@ use crate::Tracked;
 /// What becomes of the losses of the rows, each times its weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reduction {
-    /// They are the loss, [rows].
+    /// They are the loss, \[rows\].
     #[default]
     None,
     /// Their sum over the sum of the weights of the rows that are not ignored (their number without weights); 0 where

@@ -18,6 +18,8 @@
 //           counts as 0. With u = 2^-24 and S segments a row, every probability is within
 //           (60 + 2.3 (|o_k - M| + log D) + 7 S) u of exact relatively, and log sum exp(o_k - M) within
 //           (50 + 2.3 log D + 7 S) u absolutely: docs/numerics.md derives both.
+#include <cfloat>
+
 #include "../common/online_softmax.cuh"
 #include "../common/row_variants.cuh"
 #include "spherical.h"
@@ -28,7 +30,7 @@ struct SoftmaxRow {
   float base;             // what the exponents are shifted by
   float slope;            // of exp(o - base) in the gradient
   float offset;           // of every class that is not masked
-  float masked;           // the gradient of those that are: 0, or NaN where the row has none other
+  float masked;           // the gradient of those that are: 0, or NaN where the row has none other or holds NaN
   float target_gradient;  // the finished gradient of the target
   uint32_t ignored;
 
@@ -53,7 +55,9 @@ struct SoftmaxCrossEntropy {
 
   // One row's few operations: all lanes compute them alike.
   static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const OnlineSoftmax& total) {
-    const float base = OnlineSoftmax::base(total.max), e = p.label_smoothing, D = static_cast<float>(p.classes);
+    // With +inf, what every finite logit lies below by more than any exponential holds, so that their probability is 0.
+    const float base = total.max == INFINITY ? FLT_MAX : OnlineSoftmax::base(total.max);
+    const float e = p.label_smoothing, D = static_cast<float>(p.classes);
     const float log_sum = total.sum == 0.f ? NAN : logf(total.sum);  // 0: wholly masked
     const float lse = base + log_sum;
     const int64_t target = load_index(p.targets, p.index_dtype, row);
@@ -70,9 +74,10 @@ struct SoftmaxCrossEntropy {
     const float weight = upstream(p, row), smoothed = e == 0.f ? 1.f : 1.f - e + e * (total.count / D);
     Row constants;
     constants.base = base;
-    constants.slope = weight * fmaf(2.f * p.lse_penalty, lse, smoothed) / total.sum;
+    // No penalty is not 0 times an infinite lse.
+    constants.slope = weight * (p.penalty == nullptr ? smoothed : fmaf(2.f * p.lse_penalty, lse, smoothed)) / total.sum;
     constants.offset = weight * -(e / D);
-    constants.masked = valid && total.sum != 0.f ? 0.f : NAN;
+    constants.masked = valid && total.sum > 0.f ? 0.f : NAN;
     constants.ignored = ignored;
     if (!valid) constants.slope = NAN;
     constants.target_gradient = o == -INFINITY ? constants.masked : constants.gradient(o) - weight * (1.f - e);

@@ -1,8 +1,8 @@
 //! `spherical.softmax_cross_entropy`.
 
 use oblate::spherical::{
-    SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig, SoftmaxCrossEntropyOutputs, SoftmaxCrossEntropyPointers,
-    SoftmaxCrossEntropyTensors,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig, SoftmaxCrossEntropyOutputs,
+    SoftmaxCrossEntropyPointers as Pointers, SoftmaxCrossEntropyTensors,
 };
 use oblate::{DevicePtr, Dtype, Reduction, Stream, View, ViewMut, Workspace};
 
@@ -168,7 +168,7 @@ fn pointers() {
     let softmax = SoftmaxCrossEntropy::new(&slices.device, config).expect("a handle");
     // Each tensor at a multiple of 256 bytes of made-up addresses: no call gets to the device.
     let at = |i: u64| DevicePtr(0x10000 + 256 * i);
-    let right = SoftmaxCrossEntropyPointers {
+    let right = Pointers {
         logits: at(0),
         targets: at(1),
         row_weights: Some(at(2)),
@@ -181,7 +181,6 @@ fn pointers() {
         workspace_bytes: softmax.workspace_bytes(),
         status: at(8),
     };
-    type Pointers = SoftmaxCrossEntropyPointers;
     let own = "expected memory of its own";
     for (pointers, expected) in [
         (Pointers { penalty: None, ..right }, "penalty is missing, expected f32 []".to_string()),

@@ -5,7 +5,7 @@ use crate::reduction::Weighting;
 use crate::spherical::targets::classes_of_row;
 use crate::{Result, Tracked, check};
 
-/// The tensors of [`reference`], widened.
+/// The tensors of [`reference()`], widened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReferenceInputs<'a> {
     /// \[B, D\]; -∞ is a masked class.
@@ -18,7 +18,7 @@ pub struct ReferenceInputs<'a> {
     pub grad_loss: Option<&'a [f64]>,
 }
 
-/// What [`reference`] gives, each value with its magnitude.
+/// What [`reference()`] gives, each value with its magnitude.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReferenceOutputs {
     /// \[B\] without a reduction, else one number; without the penalty.

@@ -32,7 +32,7 @@ fn gradients_agree_with_differences() {
                 for weighted in [false, true] {
                     let k = targets_per_row.unwrap_or(1);
                     let config =
-                        DenseConfig { rows, classes, loss, reduction, targets_per_row, ..DenseConfig::default() };
+                        DenseConfig { rows, classes, targets_per_row, loss, reduction, ..DenseConfig::default() };
                     let logits = random.uniforms(rows * classes, -2.0, 2.0);
                     let mut targets: Vec<i64> = (0..rows * k).map(|_| random.below(classes)).collect();
                     targets[k..2 * k].fill(-100); // row 1 is ignored

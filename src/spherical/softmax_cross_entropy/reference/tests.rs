@@ -27,9 +27,9 @@ fn gradients_agree_with_differences() {
                     let config = SoftmaxCrossEntropyConfig {
                         rows,
                         classes,
-                        reduction,
                         label_smoothing,
                         lse_penalty,
+                        reduction,
                         ..SoftmaxCrossEntropyConfig::default()
                     };
                     let logits = random.uniforms(rows * classes, -2.0, 2.0);
