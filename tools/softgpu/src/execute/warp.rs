@@ -17,7 +17,7 @@ use super::grid::Worker;
 use super::module::function_address;
 use super::registers::{Registers, lanes, row, wide_row};
 use crate::inspect::finding::FindingKind;
-use crate::isa::{control, level, memory, sync, warp as ops};
+use crate::isa::{control, level, matrix, memory, sync, warp as ops};
 use crate::memory::store::Store;
 use crate::program::{Constant, Kind, NONE, Op};
 use crate::ptx::ast::Special;
@@ -584,7 +584,7 @@ impl Step<'_, '_> {
                 Kind::CopyAsync => memory::cp_async(self, op, &program.accesses[op.extra as usize], mask)?,
                 Kind::CopyCommit => self.warp.copies.commit(mask),
                 Kind::CopyWait => memory::cp_async_wait(self, op.extra, mask),
-                Kind::Tensor => return sync::tensor(self, op, mask),
+                Kind::Tensor => return matrix::tensor(self, op, mask),
                 Kind::Branch => return Ok(control::bra(self, op.extra, mask)),
                 Kind::BranchIndexed => {
                     return control::brx_idx(self, op, &program.branch_tables[op.extra as usize], mask);

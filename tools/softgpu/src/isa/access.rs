@@ -214,13 +214,19 @@ pub(crate) fn locate(step: &mut Step<'_, '_>, space: Space, lane: usize, address
         (Space::Shared, offset) => in_store(At::Shared, &step.block.shared, offset),
         (Space::Param, offset) => in_store(At::Param, &step.worker.grid.params, offset),
         (Space::Local, offset) => {
-            let bytes = step.warp.local_bytes as u64;
+            let (bytes, stride) = (local_bytes(step), step.warp.local_bytes as u64);
             let store = step.warp.local.as_ref()?;
-            (offset < bytes).then(|| Span::new(At::Local, store, lane as u64 * bytes + offset, bytes - offset))
+            (offset < bytes).then(|| Span::new(At::Local, store, lane as u64 * stride + offset, bytes - offset))
         }
         (Space::Const, address) => global(step, address).map(|span| Span { kind: At::Constant, ..span }),
         (_, address) => global(step, address),
     }
+}
+
+/// Local memory up to the end of the group's frame; the callers' frames lie below it.
+fn local_bytes(step: &Step<'_, '_>) -> u64 {
+    let function = &step.worker.grid.program.functions[step.group.function as usize];
+    u64::from(step.group.local) + u64::from(function.frame_bytes)
 }
 
 /// A generic address's own space, and the address there.
@@ -307,7 +313,7 @@ fn place(step: &Step<'_, '_>, space: Space, address: u64) -> Option<Place> {
     };
     match resolve(step, space, address) {
         (Space::Shared, offset) => own("shared memory", offset, step.block.shared.bytes() as u64),
-        (Space::Local, offset) => own("the thread's local memory", offset, step.warp.local_bytes as u64),
+        (Space::Local, offset) => own("the thread's local memory", offset, local_bytes(step)),
         (Space::Param, offset) => own("the kernel's parameters", offset, step.worker.grid.params.bytes() as u64),
         (_, address) => step.worker.grid.view.place(address),
     }

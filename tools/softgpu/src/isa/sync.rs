@@ -65,19 +65,6 @@ pub(crate) unsafe fn barrier(step: &mut Step<'_, '_>, op: &Op, barrier: &Barrier
     Ok(Flow::Leave)
 }
 
-/// mma and ldmatrix: all lanes of the warp, or none.
-///
-/// # Safety
-/// As for [`LaneFn`](crate::program::LaneFn).
-pub(crate) unsafe fn tensor(step: &mut Step<'_, '_>, _: &Op, mask: u32) -> Result<Flow, Stopped> {
-    if !whole_warp(step, mask) {
-        return Ok(Flow::Leave);
-    }
-    let detail = "an instruction of the tensor cores, which the device has not yet".to_owned();
-    step.find(0, FindingKind::Trap { detail });
-    Err(step.fail(Failure::LaunchFailed))
-}
-
 /// membar and fence, of any scope: the host's own. Within a worker everything is in order already.
 pub(crate) fn fence() {
     host_fence(Ordering::SeqCst);

@@ -1,9 +1,8 @@
 // Loads through a null pointer.
 extern "C" __global__ void null_pointer(const int* x, int* y, int n) {
+  const int* from = x;
 #ifdef FAULT
-  const int* from = n > 0 ? nullptr : x;
-#else
-  const int* from = n > 0 ? x : nullptr;
+  asm volatile("mov.u64 %0, 0;" : "=l"(from));  // hidden from the compiler, which may assume that it does not happen
 #endif
   y[threadIdx.x] = from[threadIdx.x];
 }

@@ -6,5 +6,5 @@ extern "C" __global__ void uninitialised_shared(const int* x, int* y, int n) {
 #endif
     tile[threadIdx.x] = x[threadIdx.x];
   __syncthreads();
-  y[threadIdx.x] = tile[31 - threadIdx.x];
+  y[threadIdx.x] = tile[29 - threadIdx.x];
 }

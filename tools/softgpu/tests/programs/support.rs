@@ -57,9 +57,9 @@ macro_rules! launch {
         let bytes = 0 $(+ $bytes)?;
         let ((), record) = oblate_softgpu::record(|| {
             let mut launch = $program.stream.launch_builder(&function);
-            $(launch.arg($arg);)+
+            let config = $crate::support::config($grid, $block, bytes);
             // SAFETY: the arguments are those of the kernel's signature, and cover what it accesses; the device checks.
-            unsafe { launch.launch($crate::support::config($grid, $block, bytes)) }.expect("the launch");
+            unsafe { launch$(.arg($arg))+.launch(config) }.expect("the launch");
             $program.stream.synchronize().expect("the kernel");
         });
         let findings: Vec<String> = record.findings.iter().map(ToString::to_string).collect();
