@@ -10,6 +10,9 @@ use crate::inspect::finding::Place;
 /// Bytes of a sector, the unit in which device memory moves.
 pub(crate) const SECTOR: u64 = 32;
 
+/// Farther from every allocation than this, an address has nothing to do with one.
+const NEAR: u64 = 1 << 32;
+
 /// An allocation during a launch.
 #[derive(Debug)]
 pub(crate) struct Region {
@@ -104,7 +107,10 @@ impl<'a> View<'a> {
         match table.nearest(address) {
             Some(record) if record.holds(address) && record.store.is_none() => Stray::Freed(record.place(address)),
             _ if is_host_memory(address) => Stray::Host,
-            record => Stray::Outside(record.map(|record| record.place(address))),
+            record => {
+                let near = record.filter(|record| record.distance(address) < NEAR);
+                Stray::Outside(near.map(|record| record.place(address)))
+            }
         }
     }
 

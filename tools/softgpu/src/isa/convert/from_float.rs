@@ -1,4 +1,5 @@
-//! `cvt` from floating point to integers: rounded to an integer, held within the type, NaN to 0.
+//! `cvt` from floating point to integers: rounded to an integer, held within the type. A NaN becomes 0, or where either
+//! type has 64 bits the highest bit alone.
 
 use crate::inspect::Class;
 use crate::isa::{Flushed, Row};
@@ -7,20 +8,30 @@ use crate::numerics::{BF16, F16};
 pub(in crate::isa) const TABLES: &[&[Row]] =
     &[F32, F32_LONG, F32_FTZ, F64, F32_NARROW, F32_NARROW_FTZ, F64_NARROW, HALF, BHALF];
 
+/// A whole number as an integer; Rust's cast saturates as PTX does.
+macro_rules! integer {
+    ($from:ty, $to:ty, $x:expr) => {{
+        let wide = size_of::<$from>() == 8 || size_of::<$to>() == 8;
+        if wide && $x.is_nan() { (1 as $to) << (<$to>::BITS - 1) } else { $x as $to }
+    }};
+}
+
 /// `$x` is the operand, as a number that has the host's rounding functions.
 macro_rules! from_float {
     ($table:ident, $($rare:ident)?, $from:ty, $name:literal, $ftz:literal, |$a:ident| $x:expr;
         $( $to:ident $to_name:literal )*) => {
         lanes! { $table, Class::Convert $(, $rare)?; $(
             "cvt.rni" $ftz "." $to_name $name | "cvt.rni" $ftz ".sat." $to_name $name ($a: $from) -> $to {
-                $x.round_ties_even() as $to
+                integer!($from, $to, $x.round_ties_even())
             }
-            "cvt.rzi" $ftz "." $to_name $name | "cvt.rzi" $ftz ".sat." $to_name $name ($a: $from) -> $to { $x as $to }
+            "cvt.rzi" $ftz "." $to_name $name | "cvt.rzi" $ftz ".sat." $to_name $name ($a: $from) -> $to {
+                integer!($from, $to, $x)
+            }
             "cvt.rmi" $ftz "." $to_name $name | "cvt.rmi" $ftz ".sat." $to_name $name ($a: $from) -> $to {
-                $x.floor() as $to
+                integer!($from, $to, $x.floor())
             }
             "cvt.rpi" $ftz "." $to_name $name | "cvt.rpi" $ftz ".sat." $to_name $name ($a: $from) -> $to {
-                $x.ceil() as $to
+                integer!($from, $to, $x.ceil())
             }
         )* }
     };

@@ -37,7 +37,8 @@ pub(super) fn expected(form: &Form, s: &[u64]) -> Option<Expected> {
             (Some(to), None) => {
                 let format = exact::format(from)?;
                 let bits = if form.has("ftz") { format.flush(s[0]) } else { s[0] };
-                extended(&to_integer(&format.value(bits), exact::mode(&form.modifiers), to), to)
+                let wide = format.fraction_bits == exact::F64.fraction_bits || to.0 == 64;
+                extended(&to_integer(&format.value(bits), exact::mode(&form.modifiers), to, wide), to)
             }
             (None, None) => to_float(form, exact::format(to)?, exact::format(from)?, s[0]),
         }
@@ -55,9 +56,11 @@ fn clamped(x: BigInt, to: (u32, bool)) -> BigInt {
     x.max(low).min(high)
 }
 
-fn to_integer(x: &Value, mode: &str, to: (u32, bool)) -> BigInt {
+/// A NaN gives 0, and where a type is `wide` the highest bit alone.
+fn to_integer(x: &Value, mode: &str, to: (u32, bool), wide: bool) -> BigInt {
     let (low, high) = limits(to);
     match x.to_integer(mode) {
+        Value::Nan if wide => number(1 << (to.0 - 1), to),
         Value::Nan => BigInt::from(0),
         Value::Infinite { negative } => {
             if negative {
