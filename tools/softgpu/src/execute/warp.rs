@@ -660,9 +660,9 @@ impl std::fmt::Display for Lanes {
             let run = (rest >> first).trailing_ones();
             f.write_str(separator)?;
             if run == 1 {
-                write!(f, "{first}")?
+                write!(f, "{first}")?;
             } else {
-                write!(f, "{first}-{}", first + run - 1)?
+                write!(f, "{first}-{}", first + run - 1)?;
             }
             separator = ", ";
             rest &= !((((1u64 << run) - 1) << first) as u32);

@@ -45,7 +45,7 @@ pub(crate) fn call(step: &mut Step<'_, '_>, builtin: Builtin, call: &Call, mask:
                 step.worker.print(step.block, &format!("{detail}\n"));
                 step.find(lane, FindingKind::Trap { detail });
                 // The other lanes' assertions are printed too, as on a card.
-                if lane as u32 == 31 - mask.leading_zeros() {
+                if lane as u32 == mask.ilog2() {
                     return Err(step.fail(Failure::Assert));
                 }
             }

@@ -39,12 +39,7 @@ pub(crate) unsafe fn tensor(step: &mut Step<'_, '_>, op: &Op, mask: u32) -> Resu
 ///
 /// # Safety
 /// As for [`LaneFn`](crate::program::LaneFn).
-unsafe fn ldmatrix(
-    step: &mut Step<'_, '_>,
-    op: &TensorOp,
-    matrices: usize,
-    transposed: bool,
-) -> Result<(), Stopped> {
+unsafe fn ldmatrix(step: &mut Step<'_, '_>, op: &TensorOp, matrices: usize, transposed: bool) -> Result<(), Stopped> {
     // SAFETY: the caller's, here and below.
     let addresses = unsafe { access::addresses(step, Space::Shared, op.address, op.offset) };
     let named = (u64::MAX >> (64 - 8 * matrices)) as u32;

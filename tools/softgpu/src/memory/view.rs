@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::Memory;
 use super::bits::Bits;
 use super::store::Store;
-use super::{Memory, Origin};
 use crate::inspect::finding::Place;
 
 /// Bytes of a sector, the unit in which device memory moves.
@@ -113,15 +113,6 @@ impl<'a> View<'a> {
             }
         }
     }
-
-    /// The name of a module variable at the address, for messages.
-    pub(crate) fn variable(&self, address: u64) -> Option<Arc<str>> {
-        let table = self.memory.table();
-        match &table.records[table.at(address)?].origin {
-            Origin::Variable(name) => Some(Arc::clone(name)),
-            Origin::Allocation => None,
-        }
-    }
 }
 
 /// Whether the process has something mapped at the address. The kernel's own list answers: no byte is touched.
@@ -139,6 +130,7 @@ fn is_host_memory(address: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Origin;
 
     #[test]
     fn strays_are_told_apart() {
