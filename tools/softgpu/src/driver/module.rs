@@ -93,7 +93,7 @@ fn load(context: &Context, image: Result<&[u8], ImageError>) -> Result<Handle<Mo
         return Err(LoadError::Target { target: module.target, device });
     }
     let program = program::decode(&module)?;
-    let code = execute::Module::load(Arc::new(program), &context.memory)?;
+    let code = execute::Module::load(Arc::new(program), Arc::clone(&module.text), &context.memory)?;
     Ok(Module::registry().insert(|handle| Module {
         handle,
         context: context.handle,

@@ -10,6 +10,8 @@ use crate::program::{FUNCTION_BASE, Program, Relocation};
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) program: Arc<Program>,
+    /// The PTX that the program was decoded from, for messages.
+    text: Arc<str>,
     /// One per variable of the program.
     pub(crate) addresses: Vec<u64>,
     /// One per block of the program: the op that follows its last.
@@ -17,11 +19,11 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// Gives every variable memory and fills it.
+    /// Gives every variable memory and fills it; `text` is what `program` was decoded from.
     ///
     /// # Errors
     /// [`OutOfMemory`]; nothing stays allocated then.
-    pub(crate) fn load(program: Arc<Program>, memory: &Memory) -> Result<Self, OutOfMemory> {
+    pub(crate) fn load(program: Arc<Program>, text: Arc<str>, memory: &Memory) -> Result<Self, OutOfMemory> {
         let mut addresses = Vec::with_capacity(program.variables.len());
         for variable in &program.variables {
             match memory.allocate(variable.bytes, Origin::Variable(Arc::clone(&variable.name))) {
@@ -48,7 +50,7 @@ impl Module {
         }
         let ends = program.blocks.iter().skip(1).map(|block| block.first);
         let block_ends = ends.chain([program.ops.len() as u32]).take(program.blocks.len()).collect();
-        Ok(Self { program, addresses, block_ends })
+        Ok(Self { program, text, addresses, block_ends })
     }
 
     fn release(addresses: &[u64], memory: &Memory) {
@@ -72,7 +74,7 @@ impl Module {
     pub(crate) fn instruction(&self, op: u32) -> (u32, String) {
         let line = self.program.sites[op as usize].ptx_line;
         let mut words = Vec::new();
-        for line in self.program.text.lines().skip((line as usize).saturating_sub(1)) {
+        for line in self.text.lines().skip((line as usize).saturating_sub(1)) {
             let end = line.find(';');
             words.extend(line[..end.map_or(line.len(), |end| end + 1)].split_whitespace());
             if end.is_some() {

@@ -39,7 +39,7 @@ fn run_module(text: &str, grid: u32, block: u32, words: &[u32], settings: &Setti
     memory.write(address, &bytes).unwrap();
     let program = decode(&parse(text).unwrap()).unwrap();
     let function = program.functions.iter().position(|function| &*function.name == "k").unwrap() as u32;
-    let module = Module::load(Arc::new(program), &memory).unwrap();
+    let module = Module::load(Arc::new(program), text.into(), &memory).unwrap();
     let report = run(&Launch {
         module: &module,
         function,

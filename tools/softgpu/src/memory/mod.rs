@@ -346,7 +346,7 @@ mod tests {
     fn freed_allocations_are_forgotten_in_the_end() {
         let memory = Memory::new(1 << 20);
         let kept = memory.allocate(4, Origin::Allocation).unwrap();
-        for _ in 0..2 * REMEMBERED + 1 {
+        for _ in 0..=2 * REMEMBERED {
             let a = memory.allocate(4, Origin::Allocation).unwrap();
             memory.free(a).unwrap();
         }

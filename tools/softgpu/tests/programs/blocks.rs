@@ -56,7 +56,9 @@ fn histogram() {
     let mut bins = program.stream.alloc_zeros::<u32>(256).unwrap();
     launch!(program, "histogram", 5, 256; &device_x, &mut bins, &(x.len() as u32));
     let mut expected = vec![0; 256];
-    x.iter().for_each(|&v| expected[usize::from(v)] += 1);
+    for &v in &x {
+        expected[usize::from(v)] += 1;
+    }
     assert_eq!(program.stream.clone_dtoh(&bins).unwrap(), expected);
 }
 

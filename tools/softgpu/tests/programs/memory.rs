@@ -52,7 +52,9 @@ fn crc32() {
     let messages = ["123456789", "", "a longer message, of no importance", "x"];
     let text: Vec<u8> = messages.concat().into_bytes();
     let mut offsets = vec![0u32];
-    messages.iter().for_each(|m| offsets.push(offsets[offsets.len() - 1] + m.len() as u32));
+    for m in &messages {
+        offsets.push(offsets[offsets.len() - 1] + m.len() as u32);
+    }
     let device_text = program.stream.clone_htod(&text).unwrap();
     let device_offsets = program.stream.clone_htod(&offsets).unwrap();
     let mut crc = program.stream.alloc_zeros::<u32>(4).unwrap();

@@ -55,7 +55,7 @@ fn shuffles() {
             within(t, at - 5, 16),
             within(t, at + 7, 32),
             within(t, at + 2, 8),
-            t ^ 21,
+            t ^ 0x15,
             t ^ 9,
         ];
         for (kind, &from) in from.iter().enumerate() {
