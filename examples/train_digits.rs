@@ -94,8 +94,8 @@ fn recipes() -> [Recipe; 5] {
         },
         Recipe {
             name: "z",
-            loss: Some(Loss::Z { a: 2.0, b: 1.0 }),
-            learning_rate: 0.3,
+            loss: Some(Loss::Z { a: 4.0, b: 2.0 }),
+            learning_rate: 0.03,
             weight_decay: 0.0,
             score: same,
         },

@@ -25,6 +25,13 @@ __device__ __forceinline__ float exp_approximate(float x) {
   return y;
 }
 
+// As exp_approximate, with results down to 2^-149: for what is multiplied by a large number afterwards.
+__device__ __forceinline__ float exp_to_subnormal(float x) {
+  float y;
+  asm("ex2.approx.f32 %0, %1;" : "=f"(y) : "f"(x * LOG2_E));
+  return y;
+}
+
 constexpr float BELOW_SCALE = 0x1p-40f;
 
 struct alignas(16) OnlineSoftmax {

@@ -173,7 +173,8 @@ __device__ __forceinline__ void store_gradient(const unsigned char* slot, const 
       widen_vector<f>(*reinterpret_cast<const uint4*>(slot + v * VECTOR_BYTES), x);
 #pragma unroll
       for (int e = 0; e < PER_VECTOR<f>; ++e) x[e] = gradient(x[e]);
-      *global_pointer<uint4>(span.slot + v * VECTOR_BYTES + to_gradient) = narrow_vector<f>(x);
+      // Not an assignment: nvcc 13.0 takes one of four f32 apart into four stores of 4 bytes.
+      __stwb(global_pointer<uint4>(span.slot + v * VECTOR_BYTES + to_gradient), narrow_vector<f>(x));
     }
   }
   const uint64_t head = least(span.slot + first * VECTOR_BYTES, span.row_end);     // chunk 0: up to the first sector

@@ -14,7 +14,7 @@
 // Traffic   As spherical.dense: one read and one write of every byte in variants warp and block, two reads and one write
 //           in stream and partials + gradient, and at most one 32-byte sector per chunk besides.
 // Numerics  f32, shifted by the row's largest logit M: L is computed from M - o_c and log sum exp(o_k - M), and sum_k
-//           (M - o_k), all of them >= 0, so an offset common to all logits costs nothing. A probability below 2^-126
+//           (M - o_k), all of them >= 0, so an offset common to all logits costs nothing. A probability below 2^-149
 //           counts as 0. With u = 2^-24 and S segments a row, every probability is within
 //           (60 + 2.3 (|o_k - M| + log D) + 7 S) u of exact relatively, and log sum exp(o_k - M) within
 //           (50 + 2.3 log D + 7 S) u absolutely: docs/numerics.md derives both.
@@ -27,7 +27,7 @@
 
 namespace oblate {
 struct SoftmaxRow {
-  float base;             // what the exponents are shifted by
+  float base;             // what the exponents are shifted by; +inf, and so exp 0 or NaN, where the largest logit is
   float slope;            // of exp(o - base) in the gradient
   float offset;           // of every class that is not masked
   float masked;           // the gradient of those that are: 0, or NaN where the row has none other or holds NaN
@@ -35,7 +35,7 @@ struct SoftmaxRow {
   uint32_t ignored;
 
   __device__ __forceinline__ float gradient(float o) const {
-    const float g = fmaf(exp_approximate(o - base), slope, offset);
+    const float g = fmaf(exp_to_subnormal(o - base), slope, offset);
     return o == -INFINITY ? masked : g;
   }
 };
@@ -73,7 +73,7 @@ struct SoftmaxCrossEntropy {
     }
     const float weight = upstream(p, row), smoothed = e == 0.f ? 1.f : 1.f - e + e * (total.count / D);
     Row constants;
-    constants.base = base;
+    constants.base = total.max == INFINITY ? INFINITY : base;
     // No penalty is not 0 times an infinite lse.
     constants.slope = weight * (p.penalty == nullptr ? smoothed : fmaf(2.f * p.lse_penalty, lse, smoothed)) / total.sum;
     constants.offset = weight * -(e / D);
