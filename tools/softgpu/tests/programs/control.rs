@@ -163,9 +163,7 @@ fn print() {
         unsafe { launch.launch(crate::support::config(1, 8, 0)) }.expect("the launch");
         program.stream.synchronize().expect("the kernel");
     });
-    let line = |t: i32| {
-        format!("t={} u=7 x=00ab f=1.500 e=1.234568e+04 g=0.0001 s=text c=z ll=1099511627776 %\n", -t)
-    };
+    let line = |t: i32| format!("t={} u=7 x=00ab f=1.500 e=1.234568e+04 g=0.0001 s=text c=z ll=1099511627776 %\n", -t);
     assert_eq!(record.launches[0].printed, (0..3).map(line).collect::<String>());
     assert!(record.findings.is_empty());
 }

@@ -211,7 +211,10 @@ fn conversions() {
         let mixed = x.round_ties_even() + x.floor() - x.ceil() + x.trunc();
         for (k, expected) in [nearest, toward_zero, up, whole as f32, mixed].into_iter().enumerate() {
             let got = narrow[k * n + i];
-            assert!(got == expected || (got.is_nan() && expected.is_nan()), "conversion {k} of {d}, {x}: {got} {expected}");
+            assert!(
+                got == expected || (got.is_nan() && expected.is_nan()),
+                "conversion {k} of {d}, {x}: {got} {expected}"
+            );
         }
     }
 }
