@@ -32,8 +32,7 @@ const MOST_ALIGN: u64 = 512;
 /// The first instruction or declaration that this device does not have, with its line.
 pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
     let layout = Layout::of(module)?;
-    let mut program = Program::default();
-    program.locations = module
+    let locations = module
         .locations
         .iter()
         .map(|location| Location {
@@ -44,7 +43,7 @@ pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
             inlined_at: location.inlined_at,
         })
         .collect();
-    program.variables = variables(module, &layout)?;
+    let mut program = Program { locations, variables: variables(module, &layout)?, ..Program::default() };
     let mut forms = HashMap::new();
     for (index, function) in module.functions.iter().enumerate() {
         if function.has_body {
