@@ -1,7 +1,7 @@
 //! The exported functions of the CUDA driver API, and what stands behind them.
 //!
 //! A function has the exact C signature of the driver's and answers with the `CUresult` that the driver documents. What a
-//! program would have to be trusted with is looked at instead: a handle is a number in a [`handle::Registry`] and never
+//! program would have to be trusted with is looked at instead: a handle is a number in a registry (`handle::Registry`) and never
 //! an address, so that one that was destroyed, or of another kind, is found; device addresses are looked up in the
 //! context's memory. Work is done when the call returns: streams are in order because nothing is ever behind.
 
