@@ -10,6 +10,7 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::Ptx;
+use oblate_softgpu::Choice;
 
 #[path = "../tests/compile/mod.rs"]
 mod compile;
@@ -83,7 +84,7 @@ fn load(criterion: &mut Criterion) {
 }
 
 fn benches(criterion: &mut Criterion) {
-    oblate_softgpu::install().expect("the software device");
+    oblate_softgpu::install_as(Choice::Software).expect("the software device");
     loops(criterion);
     load(criterion);
 }

@@ -32,10 +32,13 @@ fn check(device: CUdevice) -> Answer {
     if device == DEVICE { Ok(()) } else { Err(CUDA_ERROR_INVALID_DEVICE) }
 }
 
+/// What the name of this device begins with, and that of no card.
+pub(crate) const NAME: &str = "oblate software device";
+
 /// The device's name.
 pub(crate) fn name() -> String {
     let capability = capability();
-    format!("oblate software device (sm_{}{})", capability.major, capability.minor)
+    format!("{NAME} (sm_{}{})", capability.major, capability.minor)
 }
 
 fn total_bytes() -> u64 {

@@ -77,8 +77,13 @@ fn first(library: &Library) -> Result<Running, String> {
     // SAFETY: cuDeviceGetName's signature; the buffer has the length that is passed, and device 0 exists.
     let result = unsafe { std::mem::transmute::<*mut c_void, GetName>(get_name)(name.as_mut_ptr().cast(), 256, 0) };
     let name = CStr::from_bytes_until_nul(&name).ok().filter(|_| result == 0);
+    let name = name.map_or_else(|| "unnamed".to_owned(), |name| name.to_string_lossy().into_owned());
+    // The same device as a shared library, found on the search path, is no card; nor is its state this process's.
+    if name.starts_with(crate::driver::NAME) {
+        return Err("the installed driver is the software device as a library".to_owned());
+    }
     Ok(Running::Gpu {
-        name: name.map_or_else(|| "unnamed".to_owned(), |name| name.to_string_lossy().into_owned()),
+        name,
         count: count.unsigned_abs(),
         driver: driver.unsigned_abs(),
     })

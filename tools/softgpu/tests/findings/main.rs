@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use cudarc::driver::{CudaContext, DevicePtr, DriverError, LaunchConfig, PushKernelArg, sys::CUresult};
 use cudarc::nvrtc::Ptx;
+use oblate_softgpu::Choice;
 
 #[path = "../compile/mod.rs"]
 mod compile;
@@ -99,7 +100,7 @@ fn run(case: &Case, fault: bool) -> (CUresult, String) {
 fn each_finding_has_its_text_and_a_clean_twin() {
     // SAFETY: no other thread of this process is running yet that could read the environment.
     unsafe { std::env::set_var("SOFTGPU_WATCHDOG", "2000000") };
-    oblate_softgpu::install().expect("the software device");
+    oblate_softgpu::install_as(Choice::Software).expect("the software device");
     let mut wrong = Vec::new();
     for case in CASES {
         let (result, clean) = run(case, false);

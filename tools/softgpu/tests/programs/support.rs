@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, LaunchConfig};
 use cudarc::nvrtc::Ptx;
+use oblate_softgpu::Choice;
 
 #[path = "../compile/mod.rs"]
 mod compile;
@@ -17,7 +18,7 @@ pub(crate) struct Program {
 impl Program {
     /// Compiles `name.cu` for compute_80 and loads it.
     pub(crate) fn load(name: &str) -> Self {
-        oblate_softgpu::install().expect("the software device");
+        oblate_softgpu::install_as(Choice::Software).expect("the software device");
         let image = compile::compile(&format!("tests/programs/{name}.cu"), &[]);
         let context = CudaContext::new(0).expect("a context");
         let module = context.load_module(Ptx::from_binary(image)).expect("the module loads");
