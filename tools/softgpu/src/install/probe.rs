@@ -82,9 +82,5 @@ fn first(library: &Library) -> Result<Running, String> {
     if name.starts_with(crate::driver::NAME) {
         return Err("the installed driver is the software device as a library".to_owned());
     }
-    Ok(Running::Gpu {
-        name,
-        count: count.unsigned_abs(),
-        driver: driver.unsigned_abs(),
-    })
+    Ok(Running::Gpu { name, count: count.unsigned_abs(), driver: driver.unsigned_abs() })
 }
