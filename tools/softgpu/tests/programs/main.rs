@@ -1,5 +1,5 @@
 //! Small CUDA programs, compiled by nvcc and run through cudarc on the software device, each against ordinary Rust code.
-//! A program is a `.cu` of this folder whose first line says what it exercises; none of them may give a finding.
+//! A folder for each subject; a program is a `.cu` whose first line says what it exercises. None may give a finding.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -6,7 +6,7 @@ use crate::support::{Program, random, unit};
 
 #[test]
 fn integer64() {
-    let program = Program::load("integer64");
+    let program = Program::load("numbers/integer64");
     let mut a = random(1, 60, |w| (w as i64) >> (w % 50));
     let mut b = random(2, 60, |w| ((w as i64) >> (w % 60)) | 1);
     a.extend([0, 1, -1, i64::MAX, i64::MIN, i64::MIN + 1, 7]);
@@ -41,7 +41,7 @@ fn integer64() {
 
 #[test]
 fn float64() {
-    let program = Program::load("float64");
+    let program = Program::load("numbers/float64");
     let x = random(3, 40, |w| f64::from(unit(w)) * 3.0);
     let n = x.len();
     let device_x = program.stream.clone_htod(&x).unwrap();
@@ -67,7 +67,7 @@ fn float64() {
 
 #[test]
 fn halves() {
-    let program = Program::load("halves");
+    let program = Program::load("numbers/halves");
     let x = random(4, 128, |w| f16::from_bits((w % 0x7c00) as u16 | ((w >> 40) as u16 & 0x8000)));
     let y = random(5, 128, |w| f16::from_f32(unit(w) * 4.0));
     let mut f = random(6, 60, |w| f32::from_bits(w as u32));
@@ -106,7 +106,7 @@ fn halves() {
 
 #[test]
 fn bits() {
-    let program = Program::load("bits");
+    let program = Program::load("numbers/bits");
     let mut a = random(7, 60, |w| (w as u32) >> (w % 31));
     let mut b = random(8, 60, |w| w as u32);
     a.extend([0, 1, !0, 0x8000_0000]);
@@ -150,7 +150,7 @@ fn bits() {
 
 #[test]
 fn philox() {
-    let program = Program::load("philox");
+    let program = Program::load("numbers/philox");
     let (key0, key1) = (0xa409_3822u32, 0x299f_31d0u32);
     let mut out = program.stream.alloc_zeros::<u32>(4 * 96).unwrap();
     launch!(program, "philox", 3, 32; &mut out, &key0, &key1);
@@ -171,7 +171,7 @@ fn philox() {
 
 #[test]
 fn conversions() {
-    let program = Program::load("conversions");
+    let program = Program::load("numbers/conversions");
     let mut x = random(9, 50, |w| unit(w) * 2f32.powi((w % 40) as i32));
     x.extend([0.5, 1.5, 2.5, -0.5, -1.5, 3e9, -3e9, 5e9, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0]);
     let mut d = random(10, 50, |w| f64::from(unit(w)) * 2f64.powi((w % 70) as i32));

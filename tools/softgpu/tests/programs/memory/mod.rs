@@ -20,7 +20,7 @@ fn vector_access() {
         let expected: Vec<T> = x.chunks(lanes).rev().flatten().copied().collect();
         assert_eq!(program.stream.clone_dtoh(&y).unwrap(), expected, "{kernel}");
     }
-    let program = Program::load("vector_access");
+    let program = Program::load("memory/vector_access");
     copied(&program, "copy_u8", 1, |w| w as u8);
     copied(&program, "copy_u8x2", 2, |w| w as u8);
     copied(&program, "copy_u8x4", 4, |w| w as u8);
@@ -44,7 +44,7 @@ fn crc32() {
         }
         c
     }
-    let program = Program::load("crc32");
+    let program = Program::load("memory/crc32");
     let table: Vec<u8> = (0..256).flat_map(|i| step(i).to_le_bytes()).collect();
     let mut symbol = program.module.get_global("table", &program.stream).unwrap();
     assert_eq!(symbol.len(), 1024);
@@ -69,7 +69,7 @@ fn crc32() {
 
 #[test]
 fn atomics() {
-    let program = Program::load("atomics");
+    let program = Program::load("memory/atomics");
     let n = 6 * 50u32;
     let mut words = program.stream.clone_htod(&[0u32, 99, 0, 0, 5, !0, 0, 0, 0, 1 << 30, 0]).unwrap();
     let mut longs = program.stream.clone_htod(&[1u64, 0]).unwrap();

@@ -5,7 +5,7 @@ use half::bf16;
 
 #[test]
 fn warp_reduce() {
-    let program = Program::load("warp_reduce");
+    let program = Program::load("warps/warp_reduce");
     let x = random(1, 150, unit);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut sums = program.stream.alloc_zeros::<f32>(5).unwrap();
@@ -19,7 +19,7 @@ fn warp_reduce() {
 
 #[test]
 fn scan_warp() {
-    let program = Program::load("scan_warp");
+    let program = Program::load("warps/scan_warp");
     let x = random(2, 64, |w| (w % 100) as i32);
     let device_x = program.stream.clone_htod(&x).unwrap();
     for width in [2usize, 8, 16, 32] {
@@ -32,7 +32,7 @@ fn scan_warp() {
 
 #[test]
 fn shuffles() {
-    let program = Program::load("shuffles");
+    let program = Program::load("warps/shuffles");
     let x = random(3, 32, |w| w as i32);
     let lanes = random(4, 32, |w| (w % 64) as i32 - 16);
     let device_x = program.stream.clone_htod(&x).unwrap();
@@ -67,7 +67,7 @@ fn shuffles() {
 
 #[test]
 fn match_aggregate() {
-    let program = Program::load("match_aggregate");
+    let program = Program::load("warps/match_aggregate");
     let keys = random(5, 1000, |w| (w % 9) as u32);
     let device_keys = program.stream.clone_htod(&keys).unwrap();
     let mut counts = program.stream.alloc_zeros::<u32>(9).unwrap();
@@ -78,7 +78,7 @@ fn match_aggregate() {
 
 #[test]
 fn warp_redux() {
-    let program = Program::load("warp_redux");
+    let program = Program::load("warps/warp_redux");
     let x = random(6, 32, |w| w as u32);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut out = program.stream.alloc_zeros::<u32>(9).unwrap();
@@ -100,7 +100,7 @@ fn warp_redux() {
 
 #[test]
 fn compact() {
-    let program = Program::load("compact");
+    let program = Program::load("warps/compact");
     let x = random(7, 777, |w| (w % 10_000) as i32);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut kept = program.stream.alloc_zeros::<i32>(x.len()).unwrap();
@@ -116,7 +116,7 @@ fn compact() {
 
 #[test]
 fn matmul_mma() {
-    let program = Program::load("matmul_mma");
+    let program = Program::load("warps/matmul_mma");
     let k = 48;
     let a = random(8, 16 * k, |w| bf16::from_f32(unit(w)));
     let b = random(9, 8 * k, |w| bf16::from_f32(unit(w)));

@@ -4,7 +4,7 @@ use crate::support::{Program, random, unit};
 
 #[test]
 fn last_block() {
-    let program = Program::load("last_block");
+    let program = Program::load("grids/last_block");
     let x = random(1, 40 * 64, unit);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut partials = program.stream.alloc_zeros::<f32>(40).unwrap();
@@ -20,7 +20,7 @@ fn last_block() {
 
 #[test]
 fn spin_lock() {
-    let program = Program::load("spin_lock");
+    let program = Program::load("grids/spin_lock");
     let mut lock = program.stream.alloc_zeros::<i32>(1).unwrap();
     let mut counter = program.stream.alloc_zeros::<u32>(1).unwrap();
     launch!(program, "spin_lock", 5, 64; &mut lock, &mut counter);
@@ -30,7 +30,7 @@ fn spin_lock() {
 
 #[test]
 fn grid_barrier() {
-    let program = Program::load("grid_barrier");
+    let program = Program::load("grids/grid_barrier");
     let (blocks, rounds) = (12usize, 6);
     let x = random(2, blocks * 32, |w| (w % 100) as i32);
     let mut device_x = program.stream.clone_htod(&x).unwrap();

@@ -4,7 +4,7 @@ use crate::support::{Program, random};
 
 #[test]
 fn divergent_loop() {
-    let program = Program::load("divergent_loop");
+    let program = Program::load("control/divergent_loop");
     let n = 1000;
     for limit in [50u32, 100_000] {
         let mut length = program.stream.alloc_zeros::<u32>(n).unwrap();
@@ -31,7 +31,7 @@ fn divergent_loop() {
 
 #[test]
 fn nested_divergence() {
-    let program = Program::load("nested_divergence");
+    let program = Program::load("control/nested_divergence");
     let x = random(1, 96, |w| (w % 1024) as i32);
     let rounds = 9;
     let device_x = program.stream.clone_htod(&x).unwrap();
@@ -62,7 +62,7 @@ fn nested_divergence() {
 
 #[test]
 fn local_array() {
-    let program = Program::load("local_array");
+    let program = Program::load("control/local_array");
     let x = random(2, 80 * 16, |w| w as i32);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut y = program.stream.alloc_zeros::<i32>(x.len()).unwrap();
@@ -81,7 +81,7 @@ fn calls() {
             (m, n) => ackermann(m - 1, ackermann(m, n - 1)),
         }
     }
-    let program = Program::load("calls");
+    let program = Program::load("control/calls");
     let mut combined = program.stream.alloc_zeros::<i32>(64).unwrap();
     let mut sums = program.stream.alloc_zeros::<f64>(64).unwrap();
     let mut depth = program.stream.alloc_zeros::<u32>(64).unwrap();
@@ -102,7 +102,7 @@ fn calls() {
 
 #[test]
 fn dense_switch() {
-    let program = Program::load("dense_switch");
+    let program = Program::load("control/dense_switch");
     let x = random(3, 256, |w| (w % 14) as i32 - 1);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut y = program.stream.alloc_zeros::<i32>(256).unwrap();
@@ -132,7 +132,7 @@ fn dense_switch() {
 
 #[test]
 fn mandelbrot() {
-    let program = Program::load("mandelbrot");
+    let program = Program::load("control/mandelbrot");
     let (width, height) = (90usize, 50usize);
     let mut steps = program.stream.alloc_zeros::<u32>(width * height).unwrap();
     let grid = (width.div_ceil(16) as u32, height.div_ceil(8) as u32);
@@ -154,7 +154,7 @@ fn mandelbrot() {
 #[test]
 fn print() {
     use cudarc::driver::PushKernelArg;
-    let program = Program::load("print");
+    let program = Program::load("control/print");
     let function = program.function("print");
     let ((), record) = oblate_softgpu::record(|| {
         let mut launch = program.stream.launch_builder(&function);
@@ -170,7 +170,7 @@ fn print() {
 
 #[test]
 fn assertion() {
-    let program = Program::load("assertion");
+    let program = Program::load("control/assertion");
     let x = program.stream.clone_htod(&[0i32, 1, 2, 3]).unwrap();
     let mut y = program.stream.alloc_zeros::<i32>(4).unwrap();
     launch!(program, "assertion", 1, 4; &x, &mut y);

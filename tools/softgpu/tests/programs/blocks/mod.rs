@@ -4,7 +4,7 @@ use crate::support::{Program, random, unit};
 
 #[test]
 fn reduce_sum() {
-    let program = Program::load("reduce_sum");
+    let program = Program::load("blocks/reduce_sum");
     let x = random(1, 10_007, |w| w as i32);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut partials = program.stream.alloc_zeros::<i64>(7).unwrap();
@@ -15,7 +15,7 @@ fn reduce_sum() {
 
 #[test]
 fn scan_block() {
-    let program = Program::load("scan_block");
+    let program = Program::load("blocks/scan_block");
     let x = random(2, 3 * 256, |w| w as u32);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut y = program.stream.alloc_zeros::<u32>(x.len()).unwrap();
@@ -34,7 +34,7 @@ fn scan_block() {
 
 #[test]
 fn transpose() {
-    let program = Program::load("transpose");
+    let program = Program::load("blocks/transpose");
     let (rows, columns) = (45u32, 70u32);
     let x = random(3, (rows * columns) as usize, unit);
     let device_x = program.stream.clone_htod(&x).unwrap();
@@ -50,7 +50,7 @@ fn transpose() {
 
 #[test]
 fn histogram() {
-    let program = Program::load("histogram");
+    let program = Program::load("blocks/histogram");
     let x = random(4, 20_011, |w| (w % 251) as u8);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut bins = program.stream.alloc_zeros::<u32>(256).unwrap();
@@ -64,7 +64,7 @@ fn histogram() {
 
 #[test]
 fn softmax() {
-    let program = Program::load("softmax");
+    let program = Program::load("blocks/softmax");
     let (rows, columns) = (3, 1000);
     let x = random(5, rows * columns, |w| 8.0 * unit(w));
     let device_x = program.stream.clone_htod(&x).unwrap();
@@ -85,7 +85,7 @@ fn softmax() {
 
 #[test]
 fn bitonic_sort() {
-    let program = Program::load("bitonic_sort");
+    let program = Program::load("blocks/bitonic_sort");
     let keys = random(6, 1024, |w| (w % 700) as u32);
     let mut device_keys = program.stream.clone_htod(&keys).unwrap();
     launch!(program, "bitonic_sort", 2, 256; &mut device_keys);
@@ -96,7 +96,7 @@ fn bitonic_sort() {
 
 #[test]
 fn radix_sort() {
-    let program = Program::load("radix_sort");
+    let program = Program::load("blocks/radix_sort");
     let keys = random(7, 128, |w| (w % 50) as u32 | ((w >> 32) as u32 & 0x8000_0000));
     let values: Vec<u32> = (0..128).collect();
     let mut device_keys = program.stream.clone_htod(&keys).unwrap();
@@ -111,7 +111,7 @@ fn radix_sort() {
 
 #[test]
 fn matmul_tiled() {
-    let program = Program::load("matmul_tiled");
+    let program = Program::load("blocks/matmul_tiled");
     let (m, n, k) = (37, 21, 50);
     let (a, b) = (random(8, m * k, unit), random(9, k * n, unit));
     let device_a = program.stream.clone_htod(&a).unwrap();
@@ -130,7 +130,7 @@ fn matmul_tiled() {
 
 #[test]
 fn stencil() {
-    let program = Program::load("stencil");
+    let program = Program::load("blocks/stencil");
     let (n, radius) = (500usize, 3usize);
     let x = random(10, n, |w| (w % 1000) as i32);
     let device_x = program.stream.clone_htod(&x).unwrap();
@@ -144,7 +144,7 @@ fn stencil() {
 #[test]
 fn large_shared() {
     use cudarc::driver::sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-    let program = Program::load("large_shared");
+    let program = Program::load("blocks/large_shared");
     let x = random(11, 24_576, |w| w as u32);
     let device_x = program.stream.clone_htod(&x).unwrap();
     let mut y = program.stream.alloc_zeros::<u32>(x.len()).unwrap();
@@ -157,7 +157,7 @@ fn large_shared() {
 
 #[test]
 fn named_barriers() {
-    let program = Program::load("named_barriers");
+    let program = Program::load("blocks/named_barriers");
     let rounds = 5;
     let x = random(12, rounds * 32, |w| (w % 1000) as i32);
     let device_x = program.stream.clone_htod(&x).unwrap();
@@ -169,7 +169,7 @@ fn named_barriers() {
 
 #[test]
 fn nbody() {
-    let program = Program::load("nbody");
+    let program = Program::load("blocks/nbody");
     let n = 128;
     let bodies = random(13, 4 * n, unit);
     let device_bodies = program.stream.clone_htod(&bodies).unwrap();
