@@ -80,8 +80,10 @@ mod numerics;
 mod program;
 mod ptx;
 mod record;
+mod rewrite;
 mod settings;
 
 pub use install::{Choice, InstallError, Running, install, install_as};
 pub use record::{LaunchRecord, Record, record};
+pub use rewrite::rewrite_ptx;
 pub use settings::{Settings, SettingsError};

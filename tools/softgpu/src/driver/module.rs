@@ -20,6 +20,7 @@ use crate::fatbin::{self, ImageError};
 use crate::memory::OutOfMemory;
 use crate::program::{self, Program};
 use crate::ptx::{self, PtxError};
+use crate::rewrite::rewritten;
 use crate::settings::capability;
 
 /// What `CUmodule` stands for.
@@ -78,7 +79,7 @@ const NEWEST_PTX: (u32, u32) = (9, 0);
 fn load(context: &Context, image: Result<&[u8], ImageError>) -> Result<Handle<Module>, LoadError> {
     let capability = capability();
     let image = image?;
-    let text = fatbin::ptx(image, (capability.major, capability.minor))?;
+    let text = rewritten(fatbin::ptx(image, (capability.major, capability.minor))?);
     let cubin = fatbin::cubin(image, (capability.major, capability.minor));
     let module = ptx::parse(&text)?;
     if module.version > NEWEST_PTX {
