@@ -9,12 +9,35 @@
     reason = "the expected values follow C's conversions"
 )]
 
+use std::process::Command;
+
 #[macro_use]
 mod support;
 
 mod blocks;
 mod control;
+mod graphs;
 mod grids;
+mod matmul;
 mod memory;
 mod numbers;
+mod sorting;
+mod sparse;
 mod warps;
+
+/// Runs this test binary again with other settings of the device, which a process has once, and expects every test to pass.
+fn run_again(settings: &[(&str, &str)], arguments: &[&str]) {
+    let program = std::env::current_exe().expect("the test binary");
+    let run = Command::new(program).envs(settings.iter().copied()).args(arguments).output().expect("the tests run");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{settings:?} {arguments:?}\n{said}{}", String::from_utf8_lossy(&run.stderr));
+    assert!(!said.contains(" 0 passed"), "no test is named {arguments:?}");
+}
+
+/// Results and findings do not hang on how many threads of the host run the blocks.
+#[test]
+fn again_with_one_worker_and_with_two() {
+    for workers in ["1", "2"] {
+        run_again(&[("SOFTGPU_WORKERS", workers)], &["--skip", "again_"]);
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, LaunchConfig};
 use cudarc::nvrtc::Ptx;
 use oblate_softgpu::Choice;
+pub(crate) use oblate_softgpu::Record;
 
 #[path = "../compile/mod.rs"]
 mod compile;
@@ -18,8 +19,11 @@ pub(crate) struct Program {
 impl Program {
     /// Compiles `name.cu` for compute_80 and loads it.
     pub(crate) fn load(name: &str) -> Self {
+        Self::of(compile::compile(&format!("tests/programs/{name}.cu"), &[]))
+    }
+
+    fn of(image: Vec<u8>) -> Self {
         oblate_softgpu::install_as(Choice::Software).expect("the software device");
-        let image = compile::compile(&format!("tests/programs/{name}.cu"), &[]);
         let context = CudaContext::new(0).expect("a context");
         let module = context.load_module(Ptx::from_binary(image)).expect("the module loads");
         Self { stream: context.default_stream(), module }
@@ -46,13 +50,21 @@ impl Dim for (u32, u32) {
     }
 }
 
+impl Dim for [u32; 3] {
+    fn xyz(self) -> (u32, u32, u32) {
+        self.into()
+    }
+}
+
 pub(crate) fn config(grid: impl Dim, block: impl Dim, shared_mem_bytes: u32) -> LaunchConfig {
     LaunchConfig { grid_dim: grid.xyz(), block_dim: block.xyz(), shared_mem_bytes }
 }
 
-/// Launches a kernel and waits for it: `launch!(program, "kernel", grid, block; arguments)`. No finding is accepted.
+/// Launches a kernel and waits for it: `launch!(program, "kernel", grid, block; arguments)` gives its record. `cooperative`
+/// before the program makes it a cooperative launch. No finding is accepted.
 macro_rules! launch {
-    ($program:expr, $kernel:expr, $grid:expr, $block:expr $(, shared $bytes:expr)?; $($arg:expr),+ $(,)?) => {{
+    (cooperative $($rest:tt)*) => { launch!(@launch_cooperative $($rest)*) };
+    (@$method:ident $program:expr, $kernel:expr, $grid:expr, $block:expr $(, shared $bytes:expr)?; $($arg:expr),+ $(,)?) => {{
         use cudarc::driver::PushKernelArg;
         let function = $program.function($kernel);
         let bytes = 0 $(+ $bytes)?;
@@ -60,12 +72,14 @@ macro_rules! launch {
             let mut launch = $program.stream.launch_builder(&function);
             let config = $crate::support::config($grid, $block, bytes);
             // SAFETY: the arguments are those of the kernel's signature, and cover what it accesses; the device checks.
-            unsafe { launch$(.arg($arg))+.launch(config) }.expect("the launch");
+            unsafe { launch$(.arg($arg))+.$method(config) }.expect("the launch");
             $program.stream.synchronize().expect("the kernel");
         });
         let findings: Vec<String> = record.findings.iter().map(ToString::to_string).collect();
         assert!(findings.is_empty(), "{}", findings.join("\n"));
+        record
     }};
+    ($($rest:tt)*) => { launch!(@launch $($rest)*) };
 }
 
 /// Reproducible words (SplitMix64).
