@@ -16,6 +16,7 @@ pub mod compare;
 pub mod dispatch;
 mod error;
 pub mod hash;
+mod json;
 pub mod place;
 pub mod random;
 pub mod report;

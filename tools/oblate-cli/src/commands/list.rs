@@ -6,9 +6,10 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use oblate::operations::{Elements, OPERATIONS, Operation, Presence, Role, Shape, Tensor};
 
-use super::{json, print};
+use super::print;
 use crate::Result;
 use crate::dispatch::condition;
+use crate::json;
 
 /// Prints every operation with its tensors and parameters.
 ///
@@ -16,7 +17,7 @@ use crate::dispatch::condition;
 /// When standard output cannot be written.
 pub fn list(as_json: bool) -> Result<ExitCode> {
     if as_json {
-        print(&json(&OPERATIONS.iter().map(Card::of).collect::<Vec<_>>()))?;
+        print(&json::pretty(&OPERATIONS.iter().map(Card::of).collect::<Vec<_>>()))?;
     } else {
         for operation in OPERATIONS {
             print(&page(operation))?;

@@ -24,10 +24,3 @@ fn print(text: &str) -> Result<()> {
         _ => Ok(()),
     }
 }
-
-/// Data as JSON, indented, with a line's end.
-fn json(data: &impl serde::Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(data).expect("data of numbers, text and lists");
-    text.push('\n');
-    text
-}

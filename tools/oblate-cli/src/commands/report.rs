@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use super::print;
 use super::run::assignments;
-use super::{json, print};
 use crate::arguments::{Choice, ReportArguments};
+use crate::json;
 use crate::place::Session;
 use crate::report::{Compiled, Report, SHAPES, table};
 use crate::{Result, dispatch};
@@ -27,7 +28,7 @@ pub fn report(arguments: &ReportArguments) -> Result<ExitCode> {
         let measure = |shape: &crate::report::Shape| Report::measure(&session, shape.operation, shape.set);
         let reports: Vec<Report> = SHAPES.iter().map(measure).collect::<Result<_>>()?;
         if arguments.json {
-            print(&json(&reports))?;
+            print(&json::pretty(&reports))?;
         } else {
             print(&reports.iter().map(|report| table(report) + "\n").collect::<String>())?;
         }
@@ -37,7 +38,7 @@ pub fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let set = assignments(&arguments.set)?;
     let report = Report::measure(&Session::open(Choice::Software)?, operation, &set)?;
     if arguments.json {
-        print(&json(&Page { report: &report, compiled: report.compiled() }))?;
+        print(&json::pretty(&Page { report: &report, compiled: report.compiled() }))?;
     } else {
         print(&table(&report))?;
     }

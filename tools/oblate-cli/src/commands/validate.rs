@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 use oblate::operations::nearest;
 
-use super::{json, print};
+use super::print;
 use crate::arguments::{Choice, ValidateArguments};
+use crate::json;
 use crate::place::Session;
 use crate::validate::{Digest, Summary, check};
 use crate::{Error, Result, cases};
@@ -48,7 +49,7 @@ pub fn validate(arguments: &ValidateArguments) -> Result<ExitCode> {
     }
     bar.finish_and_clear();
     if arguments.json {
-        print(&json(&summary))?;
+        print(&json::pretty(&summary))?;
     } else {
         for digest in &summary.digests {
             print(&format!("{digest}\n"))?;

@@ -40,6 +40,8 @@ pub struct Launch {
     pub grid: [u32; 3],
     /// Threads of a block.
     pub block: [u32; 3],
+    /// Bytes of shared memory of a block beside the kernel's own.
+    pub dynamic_shared_bytes: u32,
     /// What it did, on its PTX.
     pub counters: Counters,
 }
@@ -78,7 +80,13 @@ impl Report {
             .into_iter()
             .map(|mut launch| {
                 launch.counters.spins = 0; // they depend on the schedule
-                Launch { kernel: launch.kernel, grid: launch.grid, block: launch.block, counters: launch.counters }
+                Launch {
+                    kernel: launch.kernel,
+                    grid: launch.grid,
+                    block: launch.block,
+                    dynamic_shared_bytes: launch.dynamic_shared_bytes,
+                    counters: launch.counters,
+                }
             })
             .collect();
         Ok(Self {

@@ -43,16 +43,28 @@ fn counts(report: &Report) -> Table {
         row(&format!("global {name}: requests by bytes a lane"), widths(traffic));
     }
     row("shared memory: requests", grouped(total.shared.requests));
+    row("shared memory: wavefronts", grouped(total.shared.wavefronts));
     row("shared memory: bank conflicts", grouped(total.shared.conflicts));
     row("local memory: bytes", grouped(total.local_bytes));
-    row("atomics in global, shared memory", total.atomics.map(grouped).join(", "));
+    row("global atomics: operations", grouped(total.global_atomics.operations));
+    row("shared atomics: operations", grouped(total.shared_atomics));
     row("warp instructions", grouped(total.instructions()));
     for (class, count) in &total.warp_instructions {
         row(&format!("  {class:?}").to_lowercase(), grouped(*count));
     }
     row("active lanes an instruction, mean", format!("{:.2}", total.mean_active_lanes()));
-    row("f32 flops", grouped(total.fp32_flops()));
-    row("barriers", grouped(total.barriers));
+    row("divergent branches", grouped(total.divergent_branches));
+    for (of, flops) in &total.flops {
+        row(&format!("{of:?} flops").to_lowercase(), grouped(*flops));
+    }
+    for (name, count) in &total.tensor {
+        row(&format!("tensor cores: {name}"), grouped(*count));
+    }
+    for (of, flops) in total.tensor_flops() {
+        row(&format!("tensor cores: {of} operations"), grouped(flops));
+    }
+    row("barriers of blocks", grouped(total.barriers));
+    row("barriers on the longest path", grouped(total.barrier_chain));
     row("launches", grouped(total.launches));
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);

@@ -68,6 +68,8 @@ pub(crate) struct Resident {
     states: Vec<State>,
     live: u32,
     executed: u64,
+    /// Completed so far.
+    barriers: u64,
 }
 
 impl Resident {
@@ -88,6 +90,7 @@ impl Resident {
             states: vec![State::Runnable; warps],
             live: 0,
             executed: 0,
+            barriers: 0,
         }
     }
 
@@ -104,6 +107,7 @@ impl Resident {
         block.arrival = false;
         self.live = self.warps.len() as u32;
         self.executed = 0;
+        self.barriers = 0;
         self.states.fill(State::Runnable);
         for (i, warp) in self.warps.iter_mut().enumerate() {
             let lanes = (threads - i as u32 * 32).min(32);
@@ -184,6 +188,8 @@ impl Resident {
             }
             self.block.barriers[number as usize] = Barrier::default();
             worker.tally.barriers += 1;
+            self.barriers += 1;
+            worker.tally.barrier_chain = worker.tally.barrier_chain.max(self.barriers);
             worker.changes += 1;
             for (warp, state) in self.warps.iter_mut().zip(&mut self.states) {
                 for i in 0..warp.groups.len() {

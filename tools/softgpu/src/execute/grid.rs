@@ -131,13 +131,16 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
     let mut report = Report::default();
     let mut findings = Findings::default();
     let mut printed = Vec::new();
+    let mut barrier_chain = 0;
     for worker in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        barrier_chain = worker.tally.barrier_chain.max(barrier_chain);
         report.counters += &worker.tally.counters(program);
         findings.merge(worker.findings);
         printed.extend(worker.printed);
     }
     let (loaded, stored) = grid.view.distinct_sectors();
     report.counters.launches = 1;
+    report.counters.barrier_chain = barrier_chain;
     report.counters.global_loads.distinct_sectors = loaded;
     report.counters.global_stores.distinct_sectors = stored;
     (report.findings, report.failure) = findings.report(launch);

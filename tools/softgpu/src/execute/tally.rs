@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::inspect::counters::{Counters, Shared, Traffic};
+use crate::inspect::counters::{Counters, GlobalAtomics, Shared, Traffic};
 use crate::program::{Number, Program, TensorForm};
 
 /// Which way bytes go.
@@ -20,10 +20,15 @@ pub(crate) struct Tally {
     pub(crate) stores: Traffic,
     pub(crate) shared: Shared,
     pub(crate) local_bytes: u64,
-    pub(crate) atomics: [u64; 2],
+    pub(crate) global_atomics: GlobalAtomics,
+    /// By lane; of a thread's own memory too.
+    pub(crate) shared_atomics: u64,
     /// One per tensor operation of the program.
     pub(crate) tensor: Vec<u64>,
+    pub(crate) divergent_branches: u64,
     pub(crate) barriers: u64,
+    /// Most of one block.
+    pub(crate) barrier_chain: u64,
     pub(crate) spins: u64,
 }
 
@@ -35,9 +40,12 @@ impl Tally {
             stores: Traffic::default(),
             shared: Shared::default(),
             local_bytes: 0,
-            atomics: [0; 2],
+            global_atomics: GlobalAtomics::default(),
+            shared_atomics: 0,
             tensor: vec![0; program.tensor_ops.len()],
+            divergent_branches: 0,
             barriers: 0,
+            barrier_chain: 0,
             spins: 0,
         }
     }
@@ -60,14 +68,16 @@ impl Tally {
         self.shared.conflicts += wavefronts - parts;
     }
 
-    /// The public counters, but for the launch itself and its distinct sectors.
+    /// The public counters, but for what only the launch as a whole has: itself, its distinct sectors, its barrier chain.
     pub(crate) fn counters(self, program: &Program) -> Counters {
         let mut counters = Counters {
             global_loads: self.loads,
             global_stores: self.stores,
             shared: self.shared,
             local_bytes: self.local_bytes,
-            atomics: self.atomics,
+            global_atomics: self.global_atomics,
+            shared_atomics: self.shared_atomics,
+            divergent_branches: self.divergent_branches,
             barriers: self.barriers,
             spins: self.spins,
             ..Counters::default()
@@ -78,6 +88,9 @@ impl Tally {
                     *counters.warp_instructions.entry(class).or_default() += warps * u64::from(ops);
                     *counters.thread_instructions.entry(class).or_default() += threads * u64::from(ops);
                 }
+            }
+            for &(of, flops) in block.flops.iter().filter(|_| warps != 0) {
+                *counters.flops.entry(of).or_default() += threads * u64::from(flops);
             }
         }
         let mut tensor = BTreeMap::new();

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use super::Class;
+use super::{Class, FloatType};
 
 /// Loads from, or stores to, global memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,17 @@ pub struct Shared {
     pub conflicts: u64,
 }
 
+/// Atomics and reductions in global memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalAtomics {
+    /// Warp instructions.
+    pub requests: u64,
+    /// Lanes that took part.
+    pub operations: u64,
+    /// 32-byte sectors that they meet, counted once per request; each is read and written.
+    pub sectors: u64,
+}
+
 /// Counts of one launch, or of several added up. They do not depend on how many threads of the host ran it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -56,20 +67,29 @@ pub struct Counters {
     pub warp_instructions: BTreeMap<Class, u64>,
     /// The same, each times the lanes that take part; lanes whose guard does not hold among them.
     pub thread_instructions: BTreeMap<Class, u64>,
+    /// Floating-point operations by type: one of an addition or a multiplication, two of a fused one, of each element of a
+    /// packed type; the tensor cores' apart. Lanes whose guard does not hold count, as in `thread_instructions`.
+    pub flops: BTreeMap<FloatType, u64>,
     /// Loads from global memory, through any path.
     pub global_loads: Traffic,
     /// Stores to global memory.
     pub global_stores: Traffic,
-    /// Accesses to shared memory.
+    /// Atomics in global memory.
+    pub global_atomics: GlobalAtomics,
+    /// Accesses to shared memory, atomics among them: of these a wavefront serves one lane of each bank.
     pub shared: Shared,
+    /// Atomics and reductions in shared memory, by lane.
+    pub shared_atomics: u64,
     /// Bytes that lanes loaded from and stored to local memory.
     pub local_bytes: u64,
-    /// Atomics and reductions, by lane, in global and in shared memory.
-    pub atomics: [u64; 2],
     /// Tensor-core operations by shape and type, such as `m16n8k16.bf16`.
     pub tensor: BTreeMap<String, u64>,
+    /// Branches at which a warp's lanes went different ways.
+    pub divergent_branches: u64,
     /// Barriers of a block that were completed.
     pub barriers: u64,
+    /// The most that one block completed: those on the longest path. Launches follow each other, so theirs add up.
+    pub barrier_chain: u64,
     /// Turns that waiting blocks and warps gave up while they polled memory. They depend on the schedule, as on a card.
     pub spins: u64,
 }
@@ -86,9 +106,9 @@ impl Counters {
         if threads == 0 { 0.0 } else { threads as f64 / self.instructions() as f64 }
     }
 
-    /// Bytes that global loads and stores move.
+    /// Bytes that global loads, stores and atomics move; an atomic's sector is read and written.
     pub fn moved_bytes(&self) -> u64 {
-        self.global_loads.moved_bytes() + self.global_stores.moved_bytes()
+        self.global_loads.moved_bytes() + self.global_stores.moved_bytes() + 2 * 32 * self.global_atomics.sectors
     }
 
     /// The least that could move: each sector read once and written once.
@@ -96,24 +116,29 @@ impl Counters {
         self.global_loads.compulsory_bytes() + self.global_stores.compulsory_bytes()
     }
 
-    fn threads(&self, class: Class) -> u64 {
+    /// Instructions of a class, by lane.
+    pub fn threads(&self, class: Class) -> u64 {
         self.thread_instructions.get(&class).copied().unwrap_or(0)
     }
 
-    /// Operations on f32: one of an addition or a multiplication, two of an fma.
-    pub fn fp32_flops(&self) -> u64 {
-        self.threads(Class::Fp32) + 2 * self.threads(Class::Fp32Fma)
+    /// Operations of the tensor cores by the type of the factors: two for each product of an `mNnNkN`.
+    pub fn tensor_flops(&self) -> BTreeMap<&str, u64> {
+        let mut flops = BTreeMap::new();
+        for (name, count) in &self.tensor {
+            if let Some((products, of)) = products(name) {
+                *flops.entry(of).or_default() += 2 * products * count;
+            }
+        }
+        flops
     }
+}
 
-    /// Instructions on f16 and bf16, by lane; packed and fused ones count once.
-    pub fn fp16_operations(&self) -> u64 {
-        self.threads(Class::Fp16)
-    }
-
-    /// Instructions on f64, by lane; fused ones count once.
-    pub fn fp64_operations(&self) -> u64 {
-        self.threads(Class::Fp64)
-    }
+/// Products of an operation of the tensor cores, and the type of its factors: 2,048 and `bf16` of `m16n8k16.bf16`. None for
+/// one that multiplies nothing.
+fn products(name: &str) -> Option<(u64, &str)> {
+    let (shape, of) = name.strip_prefix('m')?.split_once('.')?;
+    let sizes: Option<Vec<u64>> = shape.split(['n', 'k']).map(|size| size.parse().ok()).collect();
+    sizes.filter(|sizes| sizes.len() == 3).map(|sizes| (sizes.iter().product(), of))
 }
 
 impl AddAssign<&Traffic> for Traffic {
@@ -145,13 +170,33 @@ impl AddAssign<&Self> for Counters {
         self.shared.requests += other.shared.requests;
         self.shared.wavefronts += other.shared.wavefronts;
         self.shared.conflicts += other.shared.conflicts;
+        for (&of, flops) in &other.flops {
+            *self.flops.entry(of).or_default() += flops;
+        }
+        self.global_atomics.requests += other.global_atomics.requests;
+        self.global_atomics.operations += other.global_atomics.operations;
+        self.global_atomics.sectors += other.global_atomics.sectors;
+        self.shared_atomics += other.shared_atomics;
         self.local_bytes += other.local_bytes;
-        self.atomics[0] += other.atomics[0];
-        self.atomics[1] += other.atomics[1];
         for (name, count) in &other.tensor {
             *self.tensor.entry(name.clone()).or_default() += count;
         }
+        self.divergent_branches += other.divergent_branches;
         self.barriers += other.barriers;
+        self.barrier_chain += other.barrier_chain;
         self.spins += other.spins;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensor_flops_by_type() {
+        let tensor = [("m16n8k16.bf16", 3), ("m16n8k8.bf16", 1), ("m16n8k32.s8", 1), ("ldmatrix.x4", 7)];
+        let tensor = tensor.map(|(name, count)| (name.to_owned(), count)).into();
+        let counters = Counters { tensor, ..Counters::default() };
+        assert_eq!(counters.tensor_flops(), [("bf16", 3 * 4096 + 2048), ("s8", 8192)].into());
     }
 }

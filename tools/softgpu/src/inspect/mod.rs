@@ -2,6 +2,10 @@
 
 pub mod counters;
 pub mod finding;
+mod flops;
+
+pub use flops::FloatType;
+pub(crate) use flops::flops;
 
 /// Classes of instructions that are counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -388,8 +388,8 @@ pub(crate) fn count_by_lane(
     addresses: &[u64; 32],
     width: u64,
 ) {
-    let mut sectors = [0; 32];
-    let (mut distinct, mut global_lanes) = (0, 0);
+    let mut sectors = Sectors::default();
+    let mut global_lanes = 0;
     let mut shared = [None; 32];
     for (lane, span) in spans.iter().enumerate() {
         let Some(span) = span else { continue };
@@ -402,12 +402,7 @@ pub(crate) fn count_by_lane(
                     region.store_touches(span.offset as u64, width);
                 }
                 global_lanes += 1;
-                // An access is aligned to its width, so it lies in one sector.
-                let sector = addresses[lane] / SECTOR;
-                if !sectors[..distinct].contains(&sector) {
-                    sectors[distinct] = sector;
-                    distinct += 1;
-                }
+                sectors.meet(addresses[lane]);
             }
             At::Shared => shared[lane] = Some(span.offset as u64),
             At::Local => step.worker.tally.local_bytes += width,
@@ -415,7 +410,7 @@ pub(crate) fn count_by_lane(
         }
     }
     if global_lanes != 0 {
-        step.worker.tally.global(direction, distinct as u64, global_lanes, width);
+        step.worker.tally.global(direction, sectors.count(), global_lanes, width);
     }
     if shared.iter().any(Option::is_some) {
         let (wavefronts, parts) = wavefronts(&shared, width);
@@ -423,9 +418,75 @@ pub(crate) fn count_by_lane(
     }
 }
 
+/// The sectors that a warp's lanes meet, each once.
+#[derive(Default)]
+struct Sectors {
+    met: [u64; 32],
+    count: usize,
+}
+
+impl Sectors {
+    /// The sector of a lane's access: aligned to its width, it lies in one.
+    fn meet(&mut self, address: u64) {
+        let sector = address / SECTOR;
+        if !self.met[..self.count].contains(&sector) {
+            self.met[self.count] = sector;
+            self.count += 1;
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.count as u64
+    }
+}
+
+/// Counts a warp's atomics: what they read they write, so a sector of global memory is touched both ways.
+pub(crate) fn count_atomic(step: &mut Step<'_, '_>, spans: &[Option<Span>; 32], addresses: &[u64; 32], width: u64) {
+    let mut sectors = Sectors::default();
+    let (mut global, mut others) = (0, 0);
+    let mut shared = [None; 32];
+    for (lane, span) in spans.iter().enumerate() {
+        let Some(span) = span else { continue };
+        match span.kind {
+            At::Global(index) => {
+                let region = &step.worker.grid.view.regions[index];
+                region.load_touches(span.offset as u64, width);
+                region.store_touches(span.offset as u64, width);
+                sectors.meet(addresses[lane]);
+                global += 1;
+            }
+            At::Shared => {
+                shared[lane] = Some(span.offset as u64);
+                others += 1;
+            }
+            _ => others += 1,
+        }
+    }
+    let tally = &mut step.worker.tally;
+    if global != 0 {
+        tally.global_atomics.requests += 1;
+        tally.global_atomics.operations += global;
+        tally.global_atomics.sectors += sectors.count();
+    }
+    tally.shared_atomics += others;
+    if shared.iter().any(Option::is_some) {
+        let (wavefronts, parts) = atomic_wavefronts(&shared, width);
+        tally.shared(wavefronts, parts);
+    }
+}
+
 /// Passes over the banks for these offsets, and the parts that the warp is served in: a pass serves one word of each of
 /// the 32 banks, to any number of lanes.
 pub(crate) fn wavefronts(offsets: &[Option<u64>; 32], width: u64) -> (u64, u64) {
+    passes(offsets, width, true)
+}
+
+/// The same for atomics: lanes that meet in a word take turns, so a pass serves one lane of each bank.
+fn atomic_wavefronts(offsets: &[Option<u64>; 32], width: u64) -> (u64, u64) {
+    passes(offsets, width, false)
+}
+
+fn passes(offsets: &[Option<u64>; 32], width: u64, together: bool) -> (u64, u64) {
     let lanes_of_part = (128 / width.max(4)) as usize;
     let (mut total, mut parts) = (0, 0);
     for part in offsets.chunks(lanes_of_part) {
@@ -433,8 +494,10 @@ pub(crate) fn wavefronts(offsets: &[Option<u64>; 32], width: u64) -> (u64, u64) 
         for offset in part.iter().flatten() {
             words.extend(offset / 4..(offset + width).div_ceil(4));
         }
-        words.sort_unstable();
-        words.dedup();
+        if together {
+            words.sort_unstable();
+            words.dedup();
+        }
         let mut banks = [0u64; 32];
         for word in words {
             banks[(word % 32) as usize] += 1;
@@ -465,6 +528,7 @@ mod tests {
         assert_eq!(strided(8, 8), (2, 2), "two halves");
         assert_eq!(strided(16, 16), (4, 4), "four quarters");
         assert_eq!(strided(128, 16), (4 * 8, 4), "a quarter's 8 lanes on the same 4 banks");
+        assert_eq!(atomic_wavefronts(&[Some(4); 32], 4), (32, 1), "one word for all atomics: one after another");
         let mut one = [None; 32];
         one[31] = Some(4);
         assert_eq!(wavefronts(&one, 16), (1, 1));

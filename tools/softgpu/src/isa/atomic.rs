@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
 
-use super::access::{self, At};
+use super::access;
 use crate::execute::registers::{lanes, row, wide_row};
 use crate::execute::warp::{Step, Stopped};
 use crate::program::{Access, AtomicOp, NONE, Number, Op};
@@ -139,6 +139,7 @@ pub(crate) unsafe fn atom(step: &mut Step<'_, '_>, _: &Op, access: &Access, mask
     let read = |regs, slot, lane: usize| unsafe {
         if access.register_bytes == 8 { wide_row(regs, slot)[lane] } else { u64::from(row(regs, slot)[lane]) }
     };
+    access::count_atomic(step, &spans, &addresses, width);
     step.polled = true;
     let mut results = [0; 32];
     for lane in lanes(mask) {
@@ -148,15 +149,6 @@ pub(crate) unsafe fn atom(step: &mut Step<'_, '_>, _: &Op, access: &Access, mask
             access::report_unwritten(step, "atomic", &span, addresses[lane], width, lane);
         }
         span.set_written(width);
-        match span.kind {
-            At::Global(index) => {
-                let region = &step.worker.grid.view.regions[index];
-                region.load_touches(span.offset as u64, width);
-                region.store_touches(span.offset as u64, width);
-                step.worker.tally.atomics[0] += 1;
-            }
-            _ => step.worker.tally.atomics[1] += 1,
-        }
         debug_assert_eq!(elements, 1, "vector reductions are for capability 9.0");
         let b = read(step.regs, access.operands[0], lane) & keep;
         let c = if access.operands[1] == NONE { 0 } else { read(step.regs, access.operands[1], lane) & keep };

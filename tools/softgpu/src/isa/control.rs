@@ -11,6 +11,7 @@ use crate::program::{CallTarget, FUNCTION_BASE, Op};
 pub(crate) fn bra(step: &mut Step<'_, '_>, target: u32, mask: u32) -> Flow {
     let others = step.group.mask & !mask;
     if others != 0 {
+        step.worker.tally.divergent_branches += 1;
         let mut behind = step.group.split(others);
         behind.op += 1;
         step.warp.groups.push(behind);
@@ -37,11 +38,14 @@ pub(crate) unsafe fn brx_idx(step: &mut Step<'_, '_>, op: &Op, targets: &[u32], 
         step.warp.groups.push(behind);
     }
     let mut rest = mask;
+    let mut ways = u32::from(others != 0);
     loop {
+        ways += 1;
         let target = targets[indices[rest.trailing_zeros() as usize & 31] as usize];
         let same = lanes(rest).filter(|&l| targets[indices[l] as usize] == target).fold(0, |mask, l| mask | 1 << l);
         rest &= !same;
         if rest == 0 {
+            step.worker.tally.divergent_branches += u64::from(ways > 1);
             return Ok(step.jump(target));
         }
         let mut apart = step.group.split(same);

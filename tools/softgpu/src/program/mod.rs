@@ -17,7 +17,7 @@ pub(crate) use decode::decode;
 
 use std::sync::Arc;
 
-use crate::inspect::Class;
+use crate::inspect::{Class, FloatType};
 use crate::ptx::ast::{Space, Special};
 
 /// Index of a register slot within a function's window of the register file.
@@ -280,6 +280,8 @@ pub(crate) struct Block {
     pub(crate) first: u32,
     /// Ops by class: what one execution of the block adds to the counters.
     pub(crate) classes: Vec<(Class, u32)>,
+    /// Floating-point operations of a lane, likewise.
+    pub(crate) flops: Vec<(FloatType, u32)>,
 }
 
 /// Where an op came from.

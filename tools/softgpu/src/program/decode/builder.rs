@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::layout::Layout;
 use super::{Constants, Specials};
-use crate::inspect::Class;
+use crate::inspect::{Class, flops};
 use crate::isa::forms::{self, Build, Matched};
 use crate::isa::{self, Row};
 use crate::program::slots::{Assignment, Step};
@@ -165,7 +165,7 @@ impl<'a> Builder<'a> {
 
     pub(super) fn open_block(&mut self) {
         let first = u32::try_from(self.program.ops.len()).unwrap_or(u32::MAX);
-        self.program.blocks.push(Block { first, classes: Vec::new() });
+        self.program.blocks.push(Block { first, classes: Vec::new(), flops: Vec::new() });
     }
 
     /// Constants, special registers, and the size of the window; `None` if that cannot be numbered.
@@ -282,7 +282,8 @@ impl<'a> Builder<'a> {
         let block = self.program.blocks.len() - 1;
         self.program.block_of.push(u32::try_from(block).unwrap_or(u32::MAX));
         if let Some(class) = class {
-            self.program.blocks[block].count(class);
+            let flops = self.at.and_then(|at| flops(&at.opcode));
+            self.program.blocks[block].count(class, flops);
         }
     }
 

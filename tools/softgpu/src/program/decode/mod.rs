@@ -19,7 +19,7 @@ use self::builder::{Builder, Exit};
 use self::layout::Layout;
 use super::slots::{self, Span};
 use super::{Block, Constant, Function, Location, Parameter, Program, Relocation, Slot, Variable, control_flow};
-use crate::inspect::Class;
+use crate::inspect::{Class, FloatType};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{self, Initial, Space, Special};
 
@@ -239,10 +239,17 @@ type Constants = Vec<(Slot, Constant)>;
 type Specials = Vec<(Slot, Special)>;
 
 impl Block {
-    fn count(&mut self, class: Class) {
-        match self.classes.iter_mut().find(|(counted, _)| *counted == class) {
-            Some((_, count)) => *count += 1,
-            None => self.classes.push((class, 1)),
+    fn count(&mut self, class: Class, flops: Option<(FloatType, u32)>) {
+        add(&mut self.classes, class, 1);
+        if let Some((of, flops)) = flops {
+            add(&mut self.flops, of, flops);
         }
+    }
+}
+
+fn add<T: PartialEq>(counts: &mut Vec<(T, u32)>, of: T, more: u32) {
+    match counts.iter_mut().find(|(counted, _)| *counted == of) {
+        Some((_, count)) => *count += more,
+        None => counts.push((of, more)),
     }
 }
