@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   CUdriverProcAddressQueryResult found;
   CHECK(cuGetProcAddress("cuLaunchKernel", &launch, CUDA_VERSION, CU_GET_PROC_ADDRESS_DEFAULT, &found));
   if (launch == NULL || found != CU_GET_PROC_ADDRESS_SUCCESS) return 1;
-  CHECK(cuGetProcAddress("cuGraphCreate", &launch, CUDA_VERSION, CU_GET_PROC_ADDRESS_DEFAULT, &found));
+  CHECK(cuGetProcAddress("cuTexObjectCreate", &launch, CUDA_VERSION, CU_GET_PROC_ADDRESS_DEFAULT, &found));
   if (launch != NULL || found != CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND) return 1;
   CHECK(cuMemFreeAsync(c_there, stream));
   CHECK(cuMemFree(a_there));

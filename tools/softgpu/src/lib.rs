@@ -44,8 +44,9 @@
 //! - Asynchrony: a call's work is done when it returns, so that a missing wait does not show. A launch that fails is
 //!   accepted all the same, and the calls that follow in its context have its error, as on a card.
 //! - One address space for all contexts: each has its own, and a pointer means nothing in another.
-//! - Memory that host and device share, graphs, textures, dynamic parallelism, clusters, several devices. The functions for
-//!   them are absent: to look one up fails, as with an older driver. [`driver`] lists those that are there.
+//! - Memory that host and device share, memory and conditional nodes of graphs, textures, dynamic parallelism, clusters,
+//!   several devices. The functions for them are absent: to look one up fails, as with an older driver. [`driver`] lists
+//!   those that are there.
 //!
 //! # Environment
 //!

@@ -43,8 +43,7 @@ fn call(name: &str) -> u32 {
 fn every_function_refuses_to_work_before_init_and_without_a_context() {
     install_as(Choice::Software).unwrap();
 
-    for absent in ["cuGraphCreate", "cuStreamBeginCapture_v2", "cuMemAllocManaged", "cuMemAlloc", "oblate_softgpu_init"]
-    {
+    for absent in ["cuMemCreate", "cuTexObjectCreate", "cuGetExportTable", "cuMemAlloc", "oblate_softgpu_init"] {
         assert!(symbol(absent).is_null(), "{absent} is exported");
     }
     for name in NAMES.iter().filter(|name| !FREE.contains(name)) {
@@ -65,6 +64,14 @@ fn every_function_refuses_to_work_before_init_and_without_a_context() {
             "cuDevicePrimaryCtxSetFlags_v2" | "cuCtxSetCurrent" => SUCCESS,
             "cuCtxCreate_v2" | "cuCtxCreate_v4" | "cuCtxGetCurrent" => INVALID_VALUE,
             name if name.starts_with("cuDevice") => INVALID_VALUE,
+            // Graphs and libraries belong to no context.
+            name if name.starts_with("cuGraph") => INVALID_VALUE,
+            "cuLibraryLoadData" | "cuLibraryLoadFromFile" | "cuLibraryGetKernel" | "cuKernelGetAttribute" => {
+                INVALID_VALUE
+            }
+            "cuThreadExchangeStreamCaptureMode" | "cuModuleGetLoadingMode" => INVALID_VALUE,
+            "cuLibraryGetModule" | "cuLibraryGetGlobal" | "cuKernelGetFunction" => INVALID_CONTEXT,
+            name if name.starts_with("cuLibrary") || name.starts_with("cuKernel") => INVALID_HANDLE,
             "cuEventQuery"
             | "cuEventSynchronize"
             | "cuEventDestroy_v2"

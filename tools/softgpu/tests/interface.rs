@@ -77,4 +77,36 @@ fn structs_have_the_layout_of_cuda_h() {
     assert_eq!(size_of::<driver::CUdevice>(), size_of::<sys::CUdevice>());
     assert_eq!(size_of::<driver::CUdeviceptr>(), size_of::<sys::CUdeviceptr>());
     assert_eq!(size_of::<driver::CUresult>(), size_of::<sys::CUresult>());
+
+    macro_rules! same_size {
+        ($($name:ident),* $(,)?) => {
+            $(assert_eq!(size_of::<driver::$name>(), size_of::<sys::$name>(), stringify!($name));)*
+        };
+    }
+    same_size![
+        CUDA_MEMCPY2D,
+        CUDA_MEMCPY3D,
+        CUDA_KERNEL_NODE_PARAMS,
+        CUDA_MEMSET_NODE_PARAMS,
+        CUDA_HOST_NODE_PARAMS,
+        CUDA_GRAPH_INSTANTIATE_PARAMS,
+        CUgraphExecUpdateResultInfo,
+        CUgraphEdgeData,
+    ];
+    assert_eq!(size_of::<driver::CUDA_MEMCPY3D>(), size_of::<sys::CUDA_MEMCPY3D_PEER>());
+    let to = offset_of!(driver::CUDA_MEMCPY3D, to);
+    assert_eq!(to, offset_of!(sys::CUDA_MEMCPY3D, dstXInBytes));
+    assert_eq!(to + offset_of!(driver::Volume, device), offset_of!(sys::CUDA_MEMCPY3D, dstDevice));
+    assert_eq!(to + offset_of!(driver::Volume, context), offset_of!(sys::CUDA_MEMCPY3D_PEER, dstContext));
+    assert_eq!(to + offset_of!(driver::Volume, rows), offset_of!(sys::CUDA_MEMCPY3D, dstHeight));
+    let to = offset_of!(driver::CUDA_MEMCPY2D, to);
+    assert_eq!(to + offset_of!(driver::Plane, pitch), offset_of!(sys::CUDA_MEMCPY2D, dstPitch));
+    assert_eq!(
+        offset_of!(driver::CUDA_KERNEL_NODE_PARAMS, params),
+        offset_of!(sys::CUDA_KERNEL_NODE_PARAMS, kernelParams)
+    );
+    assert_eq!(
+        offset_of!(driver::CUDA_GRAPH_INSTANTIATE_PARAMS, result),
+        offset_of!(sys::CUDA_GRAPH_INSTANTIATE_PARAMS, result_out)
+    );
 }

@@ -5,6 +5,7 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::capture::Captures;
 use super::device::{DEVICE, is_primary};
 use super::entry::initialised;
 use super::error::{
@@ -16,7 +17,7 @@ use super::event::Event;
 use super::function::Function;
 use super::handle::{Handle, Registered, Registry};
 use super::module::Module;
-use super::stream::{Stream, in_host_function};
+use super::stream::{DefaultStreams, Stream, in_host_function};
 use super::types::{CUdevice, Out};
 use crate::memory::Memory;
 use crate::settings::Settings;
@@ -25,8 +26,11 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Context {
     pub(crate) handle: Handle<Context>,
+    pub(crate) device: CUdevice,
     pub(crate) memory: Memory,
     pub(crate) settings: Settings,
+    pub(crate) default_streams: DefaultStreams,
+    pub(crate) captures: Captures,
     flags: AtomicU32,
     cache_preference: AtomicU32,
     /// Stack of a thread, printf buffer and heap, in bytes: the limits 0, 1 and 2 of cuda.h.
@@ -45,12 +49,15 @@ impl Registered for Context {
 }
 
 impl Context {
-    pub(crate) fn create(flags: c_uint) -> Handle<Self> {
+    pub(crate) fn create(device: CUdevice, flags: c_uint) -> Handle<Self> {
         let settings = Settings::for_context();
         Self::registry().insert(|handle| Self {
             handle,
+            device,
             memory: Memory::new(settings.memory_bytes),
             settings,
+            default_streams: DefaultStreams::new(handle),
+            captures: Captures::default(),
             flags: AtomicU32::new(flags),
             cache_preference: AtomicU32::new(0),
             limits: [1 << 10, 1 << 20, 8 << 20].map(AtomicUsize::new),
@@ -61,6 +68,7 @@ impl Context {
     /// Ends the context and all that belongs to it; threads on whose stacks it is find it gone.
     pub(crate) fn destroy(handle: Handle<Self>) -> Answer {
         let context = Self::registry().remove(handle).ok_or(CUDA_ERROR_INVALID_CONTEXT)?;
+        context.captures.abandon();
         Stream::registry().remove_all(|stream| stream.context == context.handle);
         Event::registry().remove_all(|event| event.context == context.handle);
         Function::registry().remove_all(|function| function.module.context == context.handle);
@@ -125,7 +133,7 @@ fn create(context: Out<Handle<Context>>, flags: c_uint, device: CUdevice) -> Ans
         return Err(CUDA_ERROR_INVALID_DEVICE);
     }
     check_flags(flags)?;
-    let made = Context::create(flags);
+    let made = Context::create(device, flags);
     STACK.with_borrow_mut(|stack| stack.push(made));
     context.set(made)
 }
@@ -217,8 +225,7 @@ api! {
 
     /// The current context's device.
     fn cuCtxGetDevice(device: Out<CUdevice>) {
-        current_or_failed()?;
-        device.set(DEVICE)
+        device.set(current_or_failed()?.device)
     }
 
     /// A number that no other context of the process has; null for the current one.
@@ -230,7 +237,7 @@ api! {
 
     /// Waits for the context's work: it is done. Tells how it went.
     fn cuCtxSynchronize() {
-        current().map(drop)
+        current()?.captures.permit()
     }
 
     /// The current context's flags.
@@ -266,14 +273,6 @@ api! {
         if context.is_null() { current_or_failed()? } else { context.get()? };
         // What contexts have had since cuCtxCreate_v2.
         version.set(3020)
-    }
-
-    /// Streams have no priorities here: both ends are 0.
-    fn cuCtxGetStreamPriorityRange(least: Out<c_int>, greatest: Out<c_int>) {
-        current_or_failed()?;
-        least.set_if_asked(0);
-        greatest.set_if_asked(0);
-        Ok(())
     }
 
     /// The preference between L1 and shared memory.

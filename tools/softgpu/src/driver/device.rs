@@ -1,10 +1,10 @@
 //! The device: there is one.
 
 use std::ffi::{c_char, c_int, c_uint};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::attributes::attribute;
-use super::context::{Context, check_flags};
+use super::context::{Context, check_flags, current};
 use super::entry::initialised;
 use super::error::{Answer, CUDA_ERROR_INVALID_CONTEXT, CUDA_ERROR_INVALID_DEVICE, CUDA_ERROR_INVALID_VALUE};
 use super::handle::Handle;
@@ -118,7 +118,7 @@ api! {
         context.check()?;
         let mut primary = primary();
         if primary.retained == 0 {
-            primary.context = Context::create(primary.flags);
+            primary.context = Context::create(device, primary.flags);
         }
         primary.retained += 1;
         context.set(primary.context)
@@ -172,4 +172,13 @@ api! {
 pub(crate) fn is_primary(context: Handle<Context>) -> bool {
     let primary = primary();
     primary.retained > 0 && primary.context == context
+}
+
+/// The current context where it is the device's, else the device's primary one.
+pub(crate) fn context_on(device: CUdevice) -> Answer<Arc<Context>> {
+    check(device)?;
+    match current() {
+        Ok(context) if context.device == device => Ok(context),
+        _ => primary().context.get(),
+    }
 }

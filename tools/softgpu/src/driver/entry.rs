@@ -64,16 +64,25 @@ api! {
 
 /// The versions of CUDA that brought the later forms of functions which have several here; any other came with 12.0 at the
 /// latest, which is older than what any caller of cuGetProcAddress_v2 asks for.
-const SINCE: [(&str, c_int); 4] = [
+const SINCE: [(&str, c_int); 11] = [
     ("cuCtxCreate_v4", 13_000),
     ("cuDeviceGetUuid_v2", 11_040),
     ("cuEventElapsedTime_v2", 12_080),
     ("cuGetProcAddress_v2", 12_000),
+    ("cuGraphAddDependencies_v2", 12_030),
+    ("cuGraphGetEdges_v2", 12_030),
+    ("cuGraphNodeGetDependencies_v2", 12_030),
+    ("cuGraphNodeGetDependentNodes_v2", 12_030),
+    ("cuGraphRemoveDependencies_v2", 12_030),
+    ("cuStreamGetCaptureInfo_v3", 12_030),
+    ("cuStreamUpdateCaptureDependencies_v2", 12_030),
 ];
 
 /// The latest form of a function that a program of this version knows.
 fn newest(name: &str, version: c_int) -> Option<*const c_void> {
     let hidden = crate::install::hidden();
+    // The one function whose later form cuda.h names otherwise.
+    let name = if name == "cuGraphInstantiate" { "cuGraphInstantiateWithFlags" } else { name };
     super::exported()
         .iter()
         .filter(|(exported, _)| {

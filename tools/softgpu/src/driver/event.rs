@@ -1,21 +1,33 @@
 //! Events: moments in a stream. Since nothing is ever behind, an event is over once it is recorded.
 
 use std::ffi::c_uint;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::capture::Captured;
 use super::context::{Context, current};
-use super::error::{Answer, CUDA_ERROR_INVALID_HANDLE, CUDA_ERROR_INVALID_VALUE, CUresult};
+use super::entry::initialised;
+use super::error::{Answer, CUDA_ERROR_CAPTURED_EVENT, CUDA_ERROR_INVALID_HANDLE, CUDA_ERROR_INVALID_VALUE, CUresult};
 use super::handle::{Handle, Registered, Registry};
 use super::stream::Stream;
 use super::types::Out;
+use super::work::Work;
 
 /// What `CUevent` stands for.
 #[derive(Debug)]
 pub struct Event {
+    pub(crate) handle: Handle<Event>,
     pub(crate) context: Handle<Context>,
     flags: c_uint,
-    recorded: Mutex<Option<Instant>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(crate) enum State {
+    New,
+    Recorded(Instant),
+    /// A place in a graph that is being captured, and no moment.
+    Captured(Captured),
 }
 
 impl Registered for Event {
@@ -29,29 +41,53 @@ impl Registered for Event {
 
 const BLOCKING_SYNC: c_uint = 1;
 const DISABLE_TIMING: c_uint = 2;
+/// A record or a wait that becomes a node of a graph, where it would else only order its nodes.
+pub(crate) const EXTERNAL: c_uint = 1;
 
 impl Event {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in its updates panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is recorded.
+    pub(crate) fn happens(&self) {
+        *self.state() = State::Recorded(Instant::now());
+    }
+
     /// When it was recorded, of an event that has the time.
     fn time(&self) -> Answer<Instant> {
-        let recorded = *self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
-        recorded.filter(|_| self.flags & DISABLE_TIMING == 0).ok_or(CUDA_ERROR_INVALID_HANDLE)
+        match *self.state() {
+            State::Recorded(time) if self.flags & DISABLE_TIMING == 0 => Ok(time),
+            _ => Err(CUDA_ERROR_INVALID_HANDLE),
+        }
     }
 }
 
-fn record(event: Handle<Event>, stream: Handle<Stream>) -> Answer {
-    let context = stream.context()?;
+fn record(event: Handle<Event>, stream: Handle<Stream>, flags: c_uint) -> Answer {
+    let (stream, context) = stream.for_work()?;
+    if flags & !EXTERNAL != 0 {
+        return Err(CUDA_ERROR_INVALID_VALUE);
+    }
     let event = event.get()?;
     if event.context != context.handle {
         return Err(CUDA_ERROR_INVALID_HANDLE);
     }
-    *event.recorded.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    Ok(())
+    match stream.captured()? {
+        Some(captured) if flags & EXTERNAL == 0 => {
+            *event.state() = State::Captured(captured);
+            Ok(())
+        }
+        _ => stream.give(&context, Work::Record(event)),
+    }
 }
 
 /// The context's error, if its work failed.
 fn wait(event: Handle<Event>) -> Answer {
-    super::entry::initialised()?;
-    event.get()?.context.get()?.sound()
+    initialised()?;
+    let event = event.get()?;
+    event.context.get()?.sound()?;
+    if matches!(*event.state(), State::Captured(_)) { Err(CUDA_ERROR_CAPTURED_EVENT) } else { Ok(()) }
 }
 
 fn elapsed(milliseconds: Out<f32>, start: Handle<Event>, end: Handle<Event>) -> Answer {
@@ -77,18 +113,18 @@ api! {
         if flags & !(BLOCKING_SYNC | DISABLE_TIMING) != 0 {
             return Err(CUDA_ERROR_INVALID_VALUE);
         }
-        event.set(Event::registry().insert(|_| Event { context: context.handle, flags, recorded: Mutex::new(None) }))
+        let make = |handle| Event { handle, context: context.handle, flags, state: Mutex::new(State::New) };
+        event.set(Event::registry().insert(make))
     }
 
     /// Records an event behind the stream's work, in its own context.
     fn cuEventRecord(event: Handle<Event>, stream: Handle<Stream>) {
-        record(event, stream)
+        record(event, stream, 0)
     }
 
-    /// As [`cuEventRecord`]; the flag speaks of graphs.
+    /// As [`cuEventRecord`]; with the flag, a capture gets a node of it.
     fn cuEventRecordWithFlags(event: Handle<Event>, stream: Handle<Stream>, flags: c_uint) {
-        stream.context()?;
-        if flags > 1 { Err(CUDA_ERROR_INVALID_VALUE) } else { record(event, stream) }
+        record(event, stream, flags)
     }
 
     /// Whether the event is over: it is. Tells how the work before it went.
@@ -113,7 +149,7 @@ api! {
 
     /// Ends an event.
     fn cuEventDestroy_v2(event: Handle<Event>) {
-        super::entry::initialised()?;
+        initialised()?;
         Event::registry().remove(event).map(drop).ok_or(CUDA_ERROR_INVALID_HANDLE)
     }
 }

@@ -8,6 +8,7 @@ use super::attributes::{BLOCK_THREADS, Limits, REGISTERS, SHARED_PER_BLOCK, THRE
 use super::context::{Context, current, current_or_failed};
 use super::error::{Answer, CUDA_ERROR_INVALID_HANDLE, CUDA_ERROR_INVALID_VALUE, CUresult};
 use super::handle::{Handle, Registered, Registry};
+use super::library::Kernel;
 use super::module::Module;
 use super::types::Out;
 use crate::program;
@@ -17,6 +18,7 @@ use crate::settings::capability;
 /// What `CUfunction` stands for.
 #[derive(Debug)]
 pub struct Function {
+    pub(crate) handle: Handle<Function>,
     pub(crate) module: Arc<Module>,
     /// In the module's program.
     pub(crate) index: u32,
@@ -42,7 +44,14 @@ impl Function {
         let max_dynamic_shared = AtomicU32::new(SHARED_PER_BLOCK.saturating_sub(kernel.shared_bytes));
         // A PTX identifier has no NUL.
         let name = CString::new(&*kernel.name).unwrap_or_default();
-        Self::registry().insert(|_| Self { module, index, name, max_dynamic_shared, carveout: AtomicI32::new(-1) })
+        Self::registry().insert(|handle| Self {
+            handle,
+            module,
+            index,
+            name,
+            max_dynamic_shared,
+            carveout: AtomicI32::new(-1),
+        })
     }
 
     pub(crate) fn kernel(&self) -> &program::Function {
@@ -78,7 +87,7 @@ impl Function {
 
     /// By the attribute's number in cuda.h.
     #[allow(clippy::match_same_arms, reason = "an attribute a line, by their numbers")]
-    fn attribute(&self, number: c_uint) -> Answer<c_int> {
+    pub(crate) fn attribute(&self, number: c_uint) -> Answer<c_int> {
         let kernel = self.kernel();
         let capability = capability();
         let value = match number {
@@ -101,7 +110,7 @@ impl Function {
         c_int::try_from(value).map_err(|_| CUDA_ERROR_INVALID_VALUE)
     }
 
-    fn set_attribute(&self, number: c_uint, value: c_int) -> Answer {
+    pub(crate) fn set_attribute(&self, number: c_uint, value: c_int) -> Answer {
         match number {
             8 => {
                 let most = Limits::current().shared_per_block_optin.saturating_sub(self.kernel().shared_bytes);
@@ -113,6 +122,16 @@ impl Function {
             _ => return Err(CUDA_ERROR_INVALID_VALUE),
         }
         Ok(())
+    }
+}
+
+impl Handle<Function> {
+    /// The kernel; the handle of one of a library stands for it in the context.
+    pub(crate) fn resolve(self, context: &Context) -> Answer<Arc<Function>> {
+        match Handle::<Kernel>::of(self.0).get() {
+            Ok(kernel) => kernel.function(context)?.get(),
+            Err(_) => self.get(),
+        }
     }
 }
 

@@ -14,6 +14,11 @@ pub struct Handle<T>(pub(crate) usize, PhantomData<fn() -> T>);
 impl<T> Handle<T> {
     pub(crate) const NULL: Self = Self(0, PhantomData);
 
+    /// A handle that the driver gives a meaning of its own.
+    pub(crate) const fn of(number: usize) -> Self {
+        Self(number, PhantomData)
+    }
+
     pub(crate) fn is_null(self) -> bool {
         self.0 == 0
     }

@@ -4,7 +4,7 @@ use std::ffi::{c_uint, c_void};
 use std::sync::Arc;
 
 use super::attributes::{BLOCK_DIMENSIONS, GRID_DIMENSIONS, Limits};
-use super::context::{Context, current};
+use super::context::current;
 use super::error::{
     Answer, CUDA_ERROR_ASSERT, CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, CUDA_ERROR_ILLEGAL_ADDRESS,
     CUDA_ERROR_INVALID_CLUSTER_SIZE, CUDA_ERROR_INVALID_VALUE, CUDA_ERROR_LAUNCH_FAILED,
@@ -15,6 +15,7 @@ use super::function::Function;
 use super::handle::Handle;
 use super::occupancy::blocks_per_multiprocessor;
 use super::stream::Stream;
+use super::work::Work;
 use crate::execute::{self, Failure};
 use crate::record::{LaunchRecord, launched};
 
@@ -49,7 +50,7 @@ pub struct CUlaunchAttribute {
 
 /// Where the kernel's arguments are.
 #[derive(Clone, Copy)]
-enum Arguments {
+pub(crate) enum Arguments {
     /// A pointer to each.
     Each(*const *const c_void),
     /// All in one buffer, laid out as the kernel's parameters are.
@@ -64,7 +65,7 @@ const PARAM_BUFFER_BYTES: usize = 2;
 impl Arguments {
     /// # Safety
     /// `each` and `extra` are null, or as cuLaunchKernel demands.
-    unsafe fn new(each: *const *const c_void, extra: *const *const c_void) -> Answer<Self> {
+    pub(crate) unsafe fn new(each: *const *const c_void, extra: *const *const c_void) -> Answer<Self> {
         match (each.is_null(), extra.is_null()) {
             (true, true) => Ok(Self::None),
             (false, true) => Ok(Self::Each(each)),
@@ -101,7 +102,7 @@ impl Arguments {
     ///
     /// # Safety
     /// The arguments are those of the kernel, as cuLaunchKernel demands.
-    unsafe fn gather(self, function: &Function) -> Answer<Vec<u8>> {
+    unsafe fn gather(self, function: &Function) -> Answer<Arc<[u8]>> {
         let kernel = function.kernel();
         let mut params = vec![0; kernel.param_bytes as usize];
         match self {
@@ -125,83 +126,114 @@ impl Arguments {
                 }
             }
         }
-        Ok(params)
+        Ok(params.into())
     }
 }
 
-struct Launch {
-    function: Arc<Function>,
-    context: Arc<Context>,
-    grid: [u32; 3],
-    block: [u32; 3],
-    shared_bytes: u32,
-    cooperative: bool,
+/// How many threads a kernel gets, and what they share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    pub(crate) grid: [u32; 3],
+    pub(crate) block: [u32; 3],
+    /// Dynamic shared memory.
+    pub(crate) shared_bytes: u32,
+    pub(crate) cooperative: bool,
+}
+
+/// A launch, in the context of its kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    pub(crate) function: Arc<Function>,
+    pub(crate) configuration: Configuration,
+    /// The bytes of the kernel's parameters.
+    params: Arc<[u8]>,
 }
 
 impl Launch {
+    /// # Safety
+    /// The arguments are those of the kernel, as cuLaunchKernel demands.
+    pub(crate) unsafe fn new(
+        function: Arc<Function>,
+        configuration: Configuration,
+        arguments: Arguments,
+    ) -> Answer<Self> {
+        // SAFETY: the caller's promise.
+        let params = unsafe { arguments.gather(&function)? };
+        Ok(Self { function, configuration, params })
+    }
+
+    /// Where each argument is kept.
+    pub(crate) fn argument_addresses(&self) -> Vec<usize> {
+        let params = &self.function.kernel().params;
+        params.iter().map(|parameter| self.params[parameter.offset as usize..].as_ptr().expose_provenance()).collect()
+    }
+
     /// Refuses what a card refuses, before anything runs.
-    fn check(&self) -> Answer {
-        self.function.check_context(&self.context)?;
+    pub(crate) fn check(&self) -> Answer {
+        let Configuration { grid, block, shared_bytes, cooperative } = self.configuration;
         let within = |sizes: [u32; 3], limits: [u32; 3]| {
             sizes.iter().zip(limits).all(|(&size, limit)| (1..=limit).contains(&size))
         };
-        if !within(self.grid, GRID_DIMENSIONS) || !within(self.block, BLOCK_DIMENSIONS) {
+        if !within(grid, GRID_DIMENSIONS) || !within(block, BLOCK_DIMENSIONS) {
             return Err(CUDA_ERROR_INVALID_VALUE);
         }
         let kernel = self.function.kernel();
-        let threads: u32 = self.block.iter().product();
-        let as_required = kernel.required_threads.is_none_or(|required| required == self.block);
+        let threads: u32 = block.iter().product();
+        let as_required = kernel.required_threads.is_none_or(|required| required == block);
         if threads > self.function.max_threads() || !as_required {
             return Err(CUDA_ERROR_INVALID_VALUE);
         }
-        if self.shared_bytes > self.function.max_dynamic_shared() {
+        if shared_bytes > self.function.max_dynamic_shared() {
             return Err(CUDA_ERROR_INVALID_VALUE);
         }
-        let resident = blocks_per_multiprocessor(&self.function, threads, self.shared_bytes);
+        let resident = blocks_per_multiprocessor(&self.function, threads, shared_bytes);
         if resident == 0 {
             return Err(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
         }
-        let blocks: u64 = self.grid.iter().map(|&size| u64::from(size)).product();
-        if self.cooperative && blocks > u64::from(resident) * u64::from(Limits::current().multiprocessors) {
+        let blocks: u64 = grid.iter().map(|&size| u64::from(size)).product();
+        if cooperative && blocks > u64::from(resident) * u64::from(Limits::current().multiprocessors) {
             return Err(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
         }
         Ok(())
     }
 
     /// Runs to the end. As on a card, a failure shows in the calls that follow.
-    fn run(&self, params: &[u8]) {
+    pub(crate) fn run(&self) -> Answer {
+        let context = self.function.module.context.get()?;
+        context.sound()?;
+        let Configuration { grid, block, shared_bytes, .. } = self.configuration;
         let settings = execute::Settings {
-            workers: self.context.settings.workers,
-            watchdog: self.context.settings.watchdog,
+            workers: context.settings.workers,
+            watchdog: context.settings.watchdog,
             multiprocessors: Limits::current().multiprocessors,
             ..execute::Settings::default()
         };
-        let settings =
-            execute::Settings { stack_bytes: settings.stack_bytes.max(self.context.stack_bytes()), ..settings };
+        let settings = execute::Settings { stack_bytes: settings.stack_bytes.max(context.stack_bytes()), ..settings };
         let report = execute::run(&execute::Launch {
             module: &self.function.module.code,
             function: self.function.index,
-            grid: self.grid,
-            block: self.block,
-            dynamic_shared_bytes: self.shared_bytes,
-            params,
-            memory: &self.context.memory,
+            grid,
+            block,
+            dynamic_shared_bytes: shared_bytes,
+            params: &self.params,
+            memory: &context.memory,
             settings: &settings,
         });
         let failure = report.failure.map(result_of);
         if let Some(error) = failure {
-            self.context.fail(error);
+            context.fail(error);
         }
         let launch = LaunchRecord {
             kernel: self.function.kernel().name.to_string(),
-            grid: self.grid,
-            block: self.block,
-            dynamic_shared_bytes: self.shared_bytes,
+            grid,
+            block,
+            dynamic_shared_bytes: shared_bytes,
             counters: report.counters,
             printed: report.printed,
             failure,
         };
         launched(launch, report.findings);
+        Ok(())
     }
 }
 
@@ -224,19 +256,14 @@ unsafe fn launch(
     each: *const *const c_void,
     extra: *const *const c_void,
 ) -> Answer {
-    let launch = Launch {
-        context: config.stream.of_current()?,
-        function: function.get()?,
-        grid: config.grid,
-        block: config.block,
-        shared_bytes: config.shared_bytes,
-        cooperative,
-    };
-    launch.check()?;
+    let context = config.stream.work_context()?;
+    let function = function.resolve(&context)?;
+    function.check_context(&context)?;
+    let configuration =
+        Configuration { grid: config.grid, block: config.block, shared_bytes: config.shared_bytes, cooperative };
     // SAFETY: the caller's promise.
-    let params = unsafe { Arguments::new(each, extra)?.gather(&launch.function)? };
-    launch.run(&params);
-    Ok(())
+    let launch = unsafe { Launch::new(function, configuration, Arguments::new(each, extra)?)? };
+    config.stream.submit(Work::Kernel(launch))
 }
 
 /// Whether the attributes make the launch cooperative; what the device does not have is refused.

@@ -13,7 +13,7 @@ use super::stream::Stream;
 use super::types::{CUdeviceptr, Out};
 use crate::memory::Origin;
 
-fn allocate(context: &Context, address: Out<CUdeviceptr>, bytes: usize) -> Answer {
+pub(crate) fn allocate(context: &Context, address: Out<CUdeviceptr>, bytes: usize) -> Answer {
     address.check()?;
     if bytes == 0 {
         return Err(CUDA_ERROR_INVALID_VALUE);
@@ -38,22 +38,30 @@ api! {
 
     /// Device memory, uninitialised, aligned to 512 bytes.
     fn cuMemAlloc_v2(address: Out<CUdeviceptr>, bytes: usize) {
-        allocate(&*current()?, address, bytes)
+        let context = current()?;
+        context.captures.permit()?;
+        allocate(&context, address, bytes)
     }
 
     /// Takes back what cuMemAlloc or cuMemAllocAsync gave.
     fn cuMemFree_v2(address: CUdeviceptr) {
-        free(&*current()?, address)
+        let context = current()?;
+        context.captures.permit()?;
+        free(&context, address)
     }
 
     /// As [`cuMemAlloc_v2`], in the stream's context.
     fn cuMemAllocAsync(address: Out<CUdeviceptr>, bytes: usize, stream: Handle<Stream>) {
-        allocate(&*stream.context()?, address, bytes)
+        let (stream, context) = stream.for_work()?;
+        stream.permit_uncaptured()?;
+        allocate(&context, address, bytes)
     }
 
     /// As [`cuMemFree_v2`], in the stream's context.
     fn cuMemFreeAsync(address: CUdeviceptr, stream: Handle<Stream>) {
-        free(&*stream.context()?, address)
+        let (stream, context) = stream.for_work()?;
+        stream.permit_uncaptured()?;
+        free(&context, address)
     }
 
     /// Start and size of the allocation that an address lies in.

@@ -21,7 +21,9 @@ macro_rules! api {
 }
 
 mod attributes;
+mod capture;
 mod context;
+mod copy;
 mod device;
 mod entry;
 mod error;
@@ -29,30 +31,38 @@ mod event;
 #[macro_use]
 mod exports;
 mod function;
+mod graph;
 mod handle;
 mod host_memory;
 mod launch;
+mod library;
 mod memory;
 mod module;
 mod occupancy;
+mod pitched;
 mod stream;
 mod transfer;
 mod types;
+mod work;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use capture::*;
 pub use context::*;
 pub use device::*;
 pub use entry::*;
 pub use error::*;
 pub use event::*;
 pub use function::*;
+pub use graph::*;
 pub use handle::Handle;
 pub use host_memory::*;
 pub use launch::*;
+pub use library::*;
 pub use memory::*;
 pub use module::*;
 pub use occupancy::*;
+pub use pitched::*;
 pub use stream::*;
 pub use transfer::*;
 pub use types::*;

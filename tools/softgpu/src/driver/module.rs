@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::{Context, current};
+use super::entry::initialised;
 use super::error::{
     Answer, CUDA_ERROR_FILE_NOT_FOUND, CUDA_ERROR_INVALID_HANDLE, CUDA_ERROR_INVALID_IMAGE, CUDA_ERROR_INVALID_PTX,
     CUDA_ERROR_INVALID_VALUE, CUDA_ERROR_NO_BINARY_FOR_GPU, CUDA_ERROR_NOT_FOUND, CUDA_ERROR_OUT_OF_MEMORY,
@@ -57,8 +58,6 @@ enum LoadError {
     Version((u32, u32)),
     #[error("the PTX is for {target}, the device is sm_{device}")]
     Target { target: String, device: u32 },
-    #[error(transparent)]
-    Memory(#[from] OutOfMemory),
 }
 
 impl LoadError {
@@ -68,7 +67,6 @@ impl LoadError {
             Self::Image(_) => CUDA_ERROR_INVALID_IMAGE,
             Self::Ptx(_) | Self::Target { .. } => CUDA_ERROR_INVALID_PTX,
             Self::Version(_) => CUDA_ERROR_UNSUPPORTED_PTX_VERSION,
-            Self::Memory(_) => CUDA_ERROR_OUT_OF_MEMORY,
         }
     }
 }
@@ -76,33 +74,50 @@ impl LoadError {
 /// The PTX of CUDA 13.0.
 const NEWEST_PTX: (u32, u32) = (9, 0);
 
-fn load(context: &Context, image: Result<&[u8], ImageError>) -> Result<Handle<Module>, LoadError> {
-    let capability = capability();
-    let image = image?;
-    let text = rewritten(fatbin::ptx(image, (capability.major, capability.minor))?);
-    let cubin = fatbin::cubin(image, (capability.major, capability.minor));
-    let module = ptx::parse(&text)?;
-    if module.version > NEWEST_PTX {
-        return Err(LoadError::Version(module.version));
+/// What an image comes to, of no context yet.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) program: Arc<Program>,
+    text: Arc<str>,
+    target: u32,
+    registers: BTreeMap<String, u32>,
+}
+
+impl Code {
+    fn new(image: Result<&[u8], ImageError>) -> Result<Self, LoadError> {
+        let capability = capability();
+        let image = image?;
+        let text = rewritten(fatbin::ptx(image, (capability.major, capability.minor))?);
+        let cubin = fatbin::cubin(image, (capability.major, capability.minor));
+        let module = ptx::parse(&text)?;
+        if module.version > NEWEST_PTX {
+            return Err(LoadError::Version(module.version));
+        }
+        let device = capability.major * 10 + capability.minor;
+        let digits = module.target.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let number = digits.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(u32::MAX);
+        // A letter behind the number: for that architecture alone.
+        let alone = digits.ends_with(|c: char| !c.is_ascii_digit());
+        if number > device || (alone && number != device) {
+            return Err(LoadError::Target { target: module.target, device });
+        }
+        let program = Arc::new(program::decode(&module)?);
+        let registers = cubin.map(|cubin| cubin::registers(&cubin)).unwrap_or_default();
+        Ok(Self { program, text: Arc::clone(&module.text), target: number, registers })
     }
-    let device = capability.major * 10 + capability.minor;
-    let digits = module.target.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let number = digits.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(u32::MAX);
-    // A letter behind the number: for that architecture alone.
-    let alone = digits.ends_with(|c: char| !c.is_ascii_digit());
-    if number > device || (alone && number != device) {
-        return Err(LoadError::Target { target: module.target, device });
+
+    /// Gives the variables memory in a context.
+    pub(crate) fn load(&self, context: &Context) -> Result<Handle<Module>, OutOfMemory> {
+        let code = execute::Module::load(Arc::clone(&self.program), Arc::clone(&self.text), &context.memory)?;
+        Ok(Module::registry().insert(|handle| Module {
+            handle,
+            context: context.handle,
+            code,
+            target: self.target,
+            registers: self.registers.clone(),
+            functions: Mutex::default(),
+        }))
     }
-    let program = program::decode(&module)?;
-    let code = execute::Module::load(Arc::new(program), Arc::clone(&module.text), &context.memory)?;
-    Ok(Module::registry().insert(|handle| Module {
-        handle,
-        context: context.handle,
-        code,
-        target: number,
-        registers: cubin.map(|cubin| cubin::registers(&cubin)).unwrap_or_default(),
-        functions: Mutex::default(),
-    }))
 }
 
 impl Module {
@@ -111,7 +126,7 @@ impl Module {
     }
 
     /// The handle of a kernel, always the same.
-    fn function(self: &Arc<Self>, name: &str) -> Answer<Handle<Function>> {
+    pub(crate) fn function(self: &Arc<Self>, name: &str) -> Answer<Handle<Function>> {
         let index = self.entries().find(|&index| *self.program().functions[index as usize].name == *name);
         let index = index.ok_or(CUDA_ERROR_NOT_FOUND)?;
         let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,14 +135,26 @@ impl Module {
 
     /// Indices of the kernels.
     fn entries(&self) -> impl Iterator<Item = u32> {
-        let functions = self.program().functions.iter();
-        (0u32..).zip(functions).filter(|(_, function)| function.is_entry).map(|(index, _)| index)
+        entries(self.program())
     }
+
+    /// Ends it, and its kernels and variables with it.
+    pub(crate) fn unload(handle: Handle<Self>) -> Answer {
+        let module = Self::registry().remove(handle).ok_or(CUDA_ERROR_INVALID_HANDLE)?;
+        Function::registry().remove_all(|function| function.module.handle == module.handle);
+        module.code.unload(&module.context.get()?.memory);
+        Ok(())
+    }
+}
+
+/// Indices of a program's kernels.
+pub(crate) fn entries(program: &Program) -> impl Iterator<Item = u32> {
+    (0u32..).zip(&program.functions).filter(|(_, function)| function.is_entry).map(|(index, _)| index)
 }
 
 /// The options of cuModuleLoadDataEx that this device heeds: where the text of an error goes.
 #[derive(Default)]
-struct ErrorLog {
+pub(crate) struct ErrorLog {
     buffer: Option<*mut c_char>,
     bytes: usize,
     /// The place of the size among the options, which gets what was written.
@@ -141,7 +168,7 @@ const OPTIONS: c_uint = 35;
 
 impl ErrorLog {
     /// Every other option speaks of a compiler that is not here.
-    fn new(count: c_uint, options: *const c_uint, values: *mut *mut c_void) -> Answer<Self> {
+    pub(crate) fn new(count: c_uint, options: *const c_uint, values: *mut *mut c_void) -> Answer<Self> {
         let mut log = Self::default();
         if count > 0 && (options.is_null() || values.is_null()) {
             return Err(CUDA_ERROR_INVALID_VALUE);
@@ -187,15 +214,14 @@ impl ErrorLog {
     }
 }
 
-fn load_and_tell(module: Out<Handle<Module>>, image: Result<&[u8], ImageError>, log: &ErrorLog) -> Answer {
-    let context = current()?;
-    module.check()?;
-    match load(&context, image) {
-        Ok(loaded) => {
+/// What an image comes to; of an error, the text goes where the caller wants it.
+pub(crate) fn code(image: Result<&[u8], ImageError>, log: &ErrorLog) -> Answer<Code> {
+    match Code::new(image) {
+        Ok(code) => {
             if log.buffer.is_some() || log.size.is_some() {
                 log.write("");
             }
-            module.set(loaded)
+            Ok(code)
         }
         Err(error) => {
             log.write(&error.to_string());
@@ -204,14 +230,27 @@ fn load_and_tell(module: Out<Handle<Module>>, image: Result<&[u8], ImageError>, 
     }
 }
 
+fn load(module: Out<Handle<Module>>, image: Result<&[u8], ImageError>, log: &ErrorLog) -> Answer {
+    let context = current()?;
+    module.check()?;
+    context.captures.permit()?;
+    let loaded = code(image, log)?.load(&context).map_err(|error| {
+        log.write(&error.to_string());
+        CUDA_ERROR_OUT_OF_MEMORY
+    })?;
+    module.set(loaded)
+}
+
 fn load_data(module: Out<Handle<Module>>, image: *const c_void, log: &ErrorLog) -> Answer {
     current()?;
     if image.is_null() {
         return Err(CUDA_ERROR_INVALID_VALUE);
     }
     // SAFETY: the caller vouches for an image, which says itself how long it is.
-    load_and_tell(module, unsafe { fatbin::bytes(image) }, log)
+    load(module, unsafe { fatbin::bytes(image) }, log)
 }
+
+const EAGER_LOADING: c_uint = 1;
 
 api! {
     /// Loads an image from a file: a fatbin or PTX text.
@@ -219,7 +258,7 @@ api! {
         current()?;
         module.check()?;
         let image = std::fs::read(OsStr::from_bytes(file.get()?.to_bytes())).map_err(|_| CUDA_ERROR_FILE_NOT_FOUND)?;
-        load_and_tell(module, Ok(&image), &ErrorLog::default())
+        load(module, Ok(&image), &ErrorLog::default())
     }
 
     /// Loads an image: a fatbin, its wrapper, or PTX text.
@@ -250,9 +289,27 @@ api! {
         if module.get()?.context != context.handle {
             return Err(CUDA_ERROR_INVALID_HANDLE);
         }
-        let module = Module::registry().remove(module).ok_or(CUDA_ERROR_INVALID_HANDLE)?;
-        Function::registry().remove_all(|function| function.module.handle == module.handle);
-        module.code.unload(&context.memory);
+        Module::unload(module)
+    }
+
+    /// How kernels are loaded: with their module (1).
+    fn cuModuleGetLoadingMode(mode: Out<c_uint>) {
+        initialised()?;
+        mode.set(EAGER_LOADING)
+    }
+
+    /// A module's kernels, as many as there is room for.
+    fn cuModuleEnumerateFunctions(functions: *mut Handle<Function>, count: c_uint, module: Handle<Module>) {
+        current()?;
+        let module = module.get()?;
+        if functions.is_null() {
+            return Err(CUDA_ERROR_INVALID_VALUE);
+        }
+        for (i, index) in module.entries().take(count as usize).enumerate() {
+            let function = module.function(&module.program().functions[index as usize].name)?;
+            // SAFETY: the caller vouches for `count` places.
+            unsafe { functions.add(i).write_unaligned(function) };
+        }
         Ok(())
     }
 

@@ -58,6 +58,13 @@ impl<T> Out<T> {
         }
     }
 
+    /// What is there, of a place that is read before it is written.
+    pub(crate) fn get(self) -> Answer<T> {
+        self.check()?;
+        // SAFETY: as for `set_if_asked`; the driver documents that the caller has put a value there.
+        Ok(unsafe { self.0.read_unaligned() })
+    }
+
     /// Refuses null, before anything changes.
     pub(crate) fn check(self) -> Answer {
         if self.0.is_null() { Err(CUDA_ERROR_INVALID_VALUE) } else { Ok(()) }
@@ -91,4 +98,31 @@ pub(crate) fn write_text(buffer: *mut c_char, length: c_int, text: &str) -> Answ
         buffer.add(text.len()).write(0);
     }
     Ok(())
+}
+
+/// An array of the caller's; null is one without elements.
+///
+/// # Safety
+/// `elements` is null, or has `count` elements.
+pub(crate) unsafe fn listed<'a, T>(elements: *const T, count: usize) -> Answer<&'a [T]> {
+    match count {
+        0 => Ok(&[]),
+        _ if elements.is_null() => Err(CUDA_ERROR_INVALID_VALUE),
+        // SAFETY: the caller's promise.
+        _ => Ok(unsafe { std::slice::from_raw_parts(elements, count) }),
+    }
+}
+
+/// Gives a list as the driver does: how many there are, without a place for them; else as many as there is room for, which
+/// `count` tells, `nothing` in what room is left, and how many these were.
+pub(crate) fn list<T: Copy>(all: &[T], to: *mut T, nothing: T, count: Out<usize>) -> Answer {
+    if to.is_null() {
+        return count.set(all.len());
+    }
+    let room = count.get()?;
+    for i in 0..room {
+        // SAFETY: the caller of the exported function vouches for as many places as it says.
+        unsafe { to.add(i).write_unaligned(all.get(i).copied().unwrap_or(nothing)) };
+    }
+    count.set(room.min(all.len()))
 }

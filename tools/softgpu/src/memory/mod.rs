@@ -228,6 +228,12 @@ impl Memory {
     }
 
     /// # Errors
+    /// [`BadRange`] when the bytes do not lie within one allocation.
+    pub(crate) fn check(&self, address: u64, bytes: u64) -> Result<(), BadRange> {
+        self.table().range(address, bytes).map(drop)
+    }
+
+    /// # Errors
     /// [`BadRange`] when the bytes do not lie within one allocation; nothing is written then.
     pub(crate) fn write(&self, address: u64, from: &[u8]) -> Result<(), BadRange> {
         let table = self.table();

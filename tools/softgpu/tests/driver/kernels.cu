@@ -28,3 +28,5 @@ extern "C" __global__ void nothing() {}
 extern "C" __global__ void store(int* x) { *x = 1; }
 
 extern "C" __global__ void stop() { __trap(); }
+
+extern "C" __global__ void add(int* x, int by) { *x += by; }

@@ -91,6 +91,6 @@ fn a_module_is_asked_for_what_it_has() {
         assert_eq!(CStr::from_ptr(name), c"store");
         assert_eq!(sys::cuModuleUnload(none), CUDA_ERROR_INVALID_HANDLE);
     }
-    assert_eq!(count, 8);
+    assert_eq!(count, 9);
     assert_eq!(function(loaded, "store"), function(loaded, "store"), "one handle for a kernel");
 }

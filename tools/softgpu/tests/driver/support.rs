@@ -7,6 +7,16 @@ use std::sync::LazyLock;
 use cudarc::driver::sys::{self, CUresult};
 use oblate_softgpu::{Choice, Running, install_as};
 
+/// Calls a function of the driver, which succeeds.
+macro_rules! done {
+    ($function:ident($($argument:expr),* $(,)?)) => {
+        #[allow(unused_unsafe, reason = "some arguments are unsafe calls themselves")]
+        // SAFETY: the test's own handles, and places for answers.
+        unsafe { cudarc::driver::sys::$function($($argument),*) }.result().expect(stringify!($function))
+    };
+}
+pub(crate) use done;
+
 /// The software device, initialised.
 pub(crate) fn installed() {
     let running = install_as(Choice::Software).expect("the software device takes libcuda's place");
@@ -34,6 +44,24 @@ impl Drop for Context {
         unsafe { sys::cuCtxDestroy_v2(self.0) };
     }
 }
+
+/// A copy of nothing between two kinds of memory: all else is zero, which for a kind would not be one.
+macro_rules! blank_copy {
+    ($name:ident, $type:ident) => {
+        pub(crate) fn $name(from: sys::CUmemorytype, to: sys::CUmemorytype) -> sys::$type {
+            let mut blank = std::mem::MaybeUninit::<sys::$type>::zeroed();
+            let at = blank.as_mut_ptr();
+            // SAFETY: integers, null pointers, and the two kinds, which are set.
+            unsafe {
+                (&raw mut (*at).srcMemoryType).write(from);
+                (&raw mut (*at).dstMemoryType).write(to);
+                blank.assume_init()
+            }
+        }
+    };
+}
+blank_copy!(copy_2d, CUDA_MEMCPY2D);
+blank_copy!(copy_3d, CUDA_MEMCPY3D);
 
 /// The PTX of `kernels.cu`, with its NUL.
 pub(crate) static KERNELS: LazyLock<Vec<u8>> =
