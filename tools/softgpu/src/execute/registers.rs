@@ -45,6 +45,36 @@ pub(crate) unsafe fn wide_row<'a>(regs: *mut u32, slot: u16) -> &'a mut [u64; 32
     unsafe { &mut *regs.add(usize::from(slot) * 32).cast() }
 }
 
+/// The lanes whose predicate holds.
+///
+/// # Safety
+/// As for [`LaneFn`](crate::program::LaneFn).
+#[inline(always)]
+pub(crate) unsafe fn predicate(regs: *mut u32, slot: u16) -> u32 {
+    // SAFETY: the caller's.
+    let row = unsafe { row(regs, slot) };
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{__m128i, _mm_load_si128, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32};
+        // A lane is all zeros or all ones, so that narrowing keeps it, down to a byte whose sign is its bit.
+        let sixteen = |from: usize| {
+            let quarter = |i: usize| {
+                // SAFETY: SSE2 is in every x86-64; a row has eight quarters of 16 bytes and is aligned to 64.
+                unsafe { _mm_load_si128(row.as_ptr().cast::<__m128i>().add(from + i)) }
+            };
+            // SAFETY: as above.
+            unsafe {
+                let low = _mm_packs_epi32(quarter(0), quarter(1));
+                let high = _mm_packs_epi32(quarter(2), quarter(3));
+                _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32
+            }
+        };
+        sixteen(0) | sixteen(4) << 16
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    row.iter().enumerate().fold(0, |mask, (lane, &value)| mask | u32::from(value != 0) << lane)
+}
+
 /// The lanes of a mask, ascending.
 #[inline(always)]
 pub(crate) fn lanes(mask: u32) -> impl Iterator<Item = usize> {

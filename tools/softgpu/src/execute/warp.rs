@@ -15,9 +15,9 @@ use std::fmt::Write;
 use super::block::Block;
 use super::grid::Worker;
 use super::module::function_address;
-use super::registers::{Registers, lanes, row, wide_row};
+use super::registers::{Registers, lanes, predicate, row, wide_row};
 use crate::inspect::finding::FindingKind;
-use crate::isa::{control, level, matrix, memory, sync, warp as ops};
+use crate::isa::{MASKED, control, level, matrix, memory, sync, warp as ops};
 use crate::memory::store::Store;
 use crate::program::{Constant, Kind, NONE, Op};
 use crate::ptx::ast::Special;
@@ -381,7 +381,13 @@ impl Warp {
             let mut step = Step { worker, block, warp: self, group, regs, polled: false, left };
             // SAFETY: `decode` made the ops: each names slots of its function's window alone, and `lanes` are the
             // instances that this processor can run.
-            let end = unsafe { step.run() };
+            let end = unsafe {
+                match level() {
+                    2 => step.run::<2>(),
+                    1 => step.run::<1>(),
+                    _ => step.run::<0>(),
+                }
+            };
             left = step.left;
             let group = step.group;
             let spun = end == Ok(Flow::Yield);
@@ -424,40 +430,11 @@ impl Step<'_, '_> {
         self.group.mask & if op.guard_negated { !holds } else { holds }
     }
 
-    /// The loop over operations, compiled for what this processor has: most of it is 32 lanes of something.
+    /// The loop over operations; `LEVEL` is what [`level`] found, so that what it calls is known when it is compiled.
     ///
     /// # Safety
     /// The group's window covers every slot that the program's ops name.
-    unsafe fn run(&mut self) -> Result<Flow, Stopped> {
-        #[cfg(target_arch = "x86_64")]
-        {
-            #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-            unsafe fn avx2(step: &mut Step<'_, '_>) -> Result<Flow, Stopped> {
-                // SAFETY: the caller's.
-                unsafe { step.run_here() }
-            }
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-            unsafe fn avx512(step: &mut Step<'_, '_>) -> Result<Flow, Stopped> {
-                // SAFETY: the caller's.
-                unsafe { step.run_here() }
-            }
-            // SAFETY: the caller's; `level` has found the features.
-            unsafe {
-                match level() {
-                    2 => return avx512(self),
-                    1 => return avx2(self),
-                    _ => {}
-                }
-            }
-        }
-        // SAFETY: the caller's.
-        unsafe { self.run_here() }
-    }
-
-    /// # Safety
-    /// As for `run`.
-    #[inline(always)]
-    unsafe fn run_here(&mut self) -> Result<Flow, Stopped> {
+    unsafe fn run<const LEVEL: usize>(&mut self) -> Result<Flow, Stopped> {
         let program = self.worker.grid.program;
         let module = self.worker.grid.launch.module;
         loop {
@@ -469,34 +446,41 @@ impl Step<'_, '_> {
             }
             while at < end {
                 let op = &program.ops[at];
-                // SAFETY: the caller's, here and below.
-                let mask = unsafe { self.guarded(op) };
-                match op.kind {
-                    Kind::Lanes => {
-                        // SAFETY: as above.
-                        unsafe { (op.lanes)(self.regs, op, mask) };
-                        at += 1;
-                        continue;
-                    }
-                    Kind::Load => {
-                        self.group.op = at as u32;
-                        // SAFETY: as above.
-                        unsafe { memory::load(self, &program.accesses[op.extra as usize], mask)? };
-                        at += 1;
-                        continue;
-                    }
-                    Kind::Store => {
-                        self.group.op = at as u32;
-                        // SAFETY: as above.
-                        unsafe { memory::store(self, &program.accesses[op.extra as usize], mask)? };
-                        at += 1;
-                        continue;
-                    }
-                    _ => {}
+                if op.kind == Kind::Lanes && op.guard == NONE {
+                    let ops = &program.ops[at..at + op.extra as usize];
+                    // SAFETY: the caller's, here and below.
+                    unsafe { run_lanes::<LEVEL>(self.regs, ops, self.group.mask) };
+                    at += ops.len();
+                    continue;
                 }
-                self.group.op = at as u32;
                 // SAFETY: as above.
-                match unsafe { self.other(op, mask)? } {
+                let mask = unsafe { self.guarded(op) };
+                self.group.op = at as u32;
+                // Nothing for no lane, but that the special registers of the decoder's own are read for the warp.
+                if mask == 0 && op.kind != Kind::ReadSpecial {
+                    at += 1;
+                    continue;
+                }
+                // SAFETY: as above.
+                let flow = unsafe {
+                    match op.kind {
+                        Kind::Lanes => {
+                            run_lanes::<LEVEL>(self.regs, std::slice::from_ref(op), mask);
+                            Flow::Next
+                        }
+                        Kind::Load => {
+                            memory::LOAD[LEVEL](self, &program.accesses[op.extra as usize], mask)?;
+                            Flow::Next
+                        }
+                        Kind::Store => {
+                            memory::STORE[LEVEL](self, &program.accesses[op.extra as usize], mask)?;
+                            Flow::Next
+                        }
+                        Kind::Branch => control::bra(self, op.extra, mask),
+                        _ => self.other(op, mask)?,
+                    }
+                };
+                match flow {
                     Flow::Next => at += 1,
                     Flow::Jump => break,
                     flow => return Ok(flow),
@@ -572,20 +556,15 @@ impl Step<'_, '_> {
     #[inline(never)]
     unsafe fn other(&mut self, op: &Op, mask: u32) -> Result<Flow, Stopped> {
         let program = self.worker.grid.program;
-        // A branch that no lane takes still costs; everything else without lanes is nothing.
-        if mask == 0 && op.kind != Kind::ReadSpecial {
-            return Ok(Flow::Next);
-        }
         // SAFETY: the caller's, for every function below.
         unsafe {
             match op.kind {
-                Kind::Lanes | Kind::Load | Kind::Store => unreachable!("the loop runs these itself"),
+                Kind::Lanes | Kind::Load | Kind::Store | Kind::Branch => unreachable!("the loop runs these itself"),
                 Kind::Atomic => memory::atom(self, op, &program.accesses[op.extra as usize], mask)?,
                 Kind::CopyAsync => memory::cp_async(self, op, &program.accesses[op.extra as usize], mask)?,
                 Kind::CopyCommit => self.warp.copies.commit(mask),
                 Kind::CopyWait => memory::cp_async_wait(self, op.extra, mask),
                 Kind::Tensor => return matrix::tensor(self, op, mask),
-                Kind::Branch => return Ok(control::bra(self, op.extra, mask)),
                 Kind::BranchIndexed => {
                     return control::brx_idx(self, op, &program.branch_tables[op.extra as usize], mask);
                 }
@@ -633,19 +612,22 @@ impl Step<'_, '_> {
     }
 }
 
-/// The lanes whose predicate holds.
+/// Plain lanes, one operation after the other.
 ///
 /// # Safety
-/// As for [`LaneFn`](crate::program::LaneFn).
+/// As for [`LaneFn`](crate::program::LaneFn), for each of the operations; they are of [`Kind::Lanes`].
 #[inline(always)]
-pub(crate) unsafe fn predicate(regs: *mut u32, slot: u16) -> u32 {
-    // SAFETY: the caller's.
-    let row = unsafe { row(regs, slot) };
-    let mut mask = 0;
-    for (lane, &value) in row.iter().enumerate() {
-        mask |= u32::from(value != 0) << lane;
+unsafe fn run_lanes<const LEVEL: usize>(regs: *mut u32, ops: &[Op], mask: u32) {
+    for op in ops {
+        // SAFETY: the caller's.
+        unsafe {
+            if mask == u32::MAX {
+                (op.lanes)(regs, op);
+            } else {
+                MASKED[LEVEL](regs, op, mask);
+            }
+        }
     }
-    mask
 }
 
 /// Lanes as people write them: `0-3, 17`.

@@ -17,7 +17,7 @@ pub(crate) use super::atomic::atom;
 /// # Safety
 /// As for [`LaneFn`](crate::program::LaneFn).
 #[inline(always)]
-pub(crate) unsafe fn load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
+unsafe fn load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
     let width = access::width(access);
     if mask == u32::MAX && !access.strong {
         // SAFETY: the caller's, here and below.
@@ -39,6 +39,14 @@ pub(crate) unsafe fn load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -
     }
     // SAFETY: the caller's.
     unsafe { load_by_lane(step, access, mask) }
+}
+
+by_level! {
+    pub(crate) const LOAD = load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped>;
+}
+
+by_level! {
+    pub(crate) const STORE = store(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped>;
 }
 
 /// # Safety
@@ -74,7 +82,7 @@ unsafe fn load_by_lane(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> R
 /// # Safety
 /// As for [`LaneFn`](crate::program::LaneFn).
 #[inline(always)]
-pub(crate) unsafe fn store(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
+unsafe fn store(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(), Stopped> {
     let width = access::width(access);
     step.worker.changes += 1;
     if mask == u32::MAX && !access.strong {

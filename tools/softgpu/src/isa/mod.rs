@@ -23,7 +23,7 @@ use std::collections::HashMap;
 
 use crate::inspect::Class;
 use crate::numerics::{BF16, BF16x2, F16, F16x2, Float};
-use crate::program::{LaneFn, Op, Slot};
+use crate::program::{LaneFn, NONE, Op, Slot};
 
 /// An instruction form that a lane does alone.
 pub(crate) struct Row {
@@ -61,14 +61,31 @@ pub(crate) fn level() -> usize {
     })
 }
 
-/// What 32 lanes of a register are made of: one slot of `u32`, or two of `u64`.
-pub(crate) trait Raw: Copy + Default {
-    /// Puts `values` where `mask` has the lane's bit.
-    ///
-    /// # Safety
-    /// As for [`LaneFn`].
-    unsafe fn store(regs: *mut u32, slot: Slot, values: [Self; 32], mask: u32);
+/// A function of the executor that works on many lanes, compiled three times as a row is: `NAME[level()]`, or with a
+/// constant for the index where the caller is itself one of the three.
+macro_rules! by_level {
+    ($(#[$doc:meta])* $vis:vis const $name:ident = $function:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;) => {
+        $(#[$doc])*
+        $vis const $name: [unsafe fn($($ty),*) $(-> $ret)?; 3] = {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+            unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller's, passed through.
+                unsafe { $function($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+            unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller's, passed through.
+                unsafe { $function($($arg),*) }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            use {$function as avx2, $function as avx512};
+            [$function, avx2, avx512]
+        };
+    };
 }
+pub(crate) use by_level;
 
 /// Bit i of a byte, spread over lane i: a mask becomes vectors by four look-ups.
 static SPREAD: [[u32; 8]; 256] = {
@@ -97,34 +114,46 @@ fn spread(mask: u32) -> [u32; 32] {
     lanes
 }
 
-macro_rules! raw {
-    ($($t:ty, |$lane:ident| $widen:expr;)*) => {$(
-        impl Raw for $t {
-            #[inline(always)]
-            unsafe fn store(regs: *mut u32, slot: Slot, values: [Self; 32], mask: u32) {
-                // SAFETY: the window covers the slot and its lanes are aligned (LaneFn).
-                let to = unsafe { &mut *regs.add(usize::from(slot) * 32).cast::<[$t; 32]>() };
-                if mask == u32::MAX {
-                    *to = values;
-                    return;
-                }
-                // Whole arrays, read before the first is written: so the compiler sees vectors.
-                let (old, spread) = (*to, spread(mask));
-                let mut blend = values;
-                for i in 0..32 {
-                    let $lane = spread[i];
-                    let keep: $t = $widen;
-                    blend[i] = (values[i] & keep) | (old[i] & !keep);
-                }
-                *to = blend;
+/// Runs a row for the lanes of `mask` alone. A row knows of no mask: it computes and writes all its lanes, and what the
+/// others held is put back here.
+///
+/// # Safety
+/// As for [`LaneFn`].
+#[inline(always)]
+unsafe fn masked(regs: *mut u32, op: &Op, mask: u32) {
+    // SAFETY: the window covers the op's slots, two of them where a result is wide; nothing refers to them meanwhile.
+    unsafe {
+        let at = |i: usize| regs.add(usize::from(op.d[i]) * 32);
+        let mut old = [[0u64; 32]; 2];
+        for (i, old) in old.iter_mut().enumerate().filter(|&(i, _)| op.d[i] != NONE) {
+            if op.wide[i] {
+                *old = *at(i).cast();
+            } else {
+                *old.as_mut_ptr().cast::<[u32; 32]>() = *at(i).cast();
             }
         }
-    )*};
+        (op.lanes)(regs, op);
+        let spread = spread(mask);
+        for (i, old) in old.iter().enumerate().filter(|&(i, _)| op.d[i] != NONE) {
+            if op.wide[i] {
+                let row = &mut *at(i).cast::<[u64; 32]>();
+                for lane in 0..32 {
+                    let new = i64::from(spread[lane] as i32) as u64;
+                    row[lane] = (row[lane] & new) | (old[lane] & !new);
+                }
+            } else {
+                let (row, old) = (&mut *at(i).cast::<[u32; 32]>(), &*old.as_ptr().cast::<[u32; 32]>());
+                for lane in 0..32 {
+                    row[lane] = (row[lane] & spread[lane]) | (old[lane] & !spread[lane]);
+                }
+            }
+        }
+    }
 }
 
-raw! {
-    u32, |lane| lane;
-    u64, |lane| i64::from(lane as i32) as u64;
+by_level! {
+    /// [`LaneFn`] for the lanes of a mask.
+    pub(crate) const MASKED = masked(regs: *mut u32, op: &Op, mask: u32);
 }
 
 /// A value as a register holds it.
@@ -133,7 +162,8 @@ pub(crate) trait Lane: Copy {
     const BYTES: u8;
     /// All lanes hold the same: a constant operand.
     const UNIFORM: bool = false;
-    type Raw: Raw;
+    /// What 32 lanes of a register are made of: one slot of `u32`, or two of `u64`.
+    type Raw: Copy + Default;
     fn from_raw(raw: Self::Raw) -> Self;
     fn raw(self) -> Self::Raw;
 }
@@ -229,7 +259,7 @@ pub(crate) trait Results: Copy {
     fn put(columns: &mut Self::Columns, lane: usize, value: Self);
     /// # Safety
     /// As for [`LaneFn`].
-    unsafe fn store(regs: *mut u32, op: &Op, columns: Self::Columns, mask: u32);
+    unsafe fn store(regs: *mut u32, op: &Op, columns: Self::Columns);
 }
 
 impl<T: Lane> Results for T {
@@ -244,9 +274,9 @@ impl<T: Lane> Results for T {
         columns[lane] = value.raw();
     }
     #[inline(always)]
-    unsafe fn store(regs: *mut u32, op: &Op, columns: Self::Columns, mask: u32) {
+    unsafe fn store(regs: *mut u32, op: &Op, columns: Self::Columns) {
         // SAFETY: the caller's.
-        unsafe { T::Raw::store(regs, op.d[0], columns, mask) }
+        unsafe { put(regs, op.d[0], columns) }
     }
 }
 
@@ -263,27 +293,27 @@ impl<T: Lane, U: Lane> Results for (T, U) {
         columns.1[lane] = value.1.raw();
     }
     #[inline(always)]
-    unsafe fn store(regs: *mut u32, op: &Op, columns: Self::Columns, mask: u32) {
+    unsafe fn store(regs: *mut u32, op: &Op, columns: Self::Columns) {
         // A result that the program does not keep (`_`) has no slot.
-        if op.d[0] != crate::program::NONE {
+        if op.d[0] != NONE {
             // SAFETY: the caller's.
-            unsafe { T::Raw::store(regs, op.d[0], columns.0, mask) }
+            unsafe { put(regs, op.d[0], columns.0) }
         }
-        if op.d[1] != crate::program::NONE {
+        if op.d[1] != NONE {
             // SAFETY: the caller's.
-            unsafe { U::Raw::store(regs, op.d[1], columns.1, mask) }
+            unsafe { put(regs, op.d[1], columns.1) }
         }
     }
 }
 
-/// [`Results::store`], compiled once for all the rows of rare tables.
+/// All lanes of a result.
 ///
 /// # Safety
 /// As for [`LaneFn`].
-#[inline(never)]
-unsafe fn store<R: Results>(regs: *mut u32, op: &Op, columns: R::Columns, mask: u32) {
-    // SAFETY: the caller's.
-    unsafe { R::store(regs, op, columns, mask) }
+#[inline(always)]
+unsafe fn put<R>(regs: *mut u32, slot: Slot, column: [R; 32]) {
+    // SAFETY: the window covers the slot and its lanes are aligned (LaneFn).
+    unsafe { regs.add(usize::from(slot) * 32).cast::<[R; 32]>().write(column) }
 }
 
 /// A table of rows: names (strings and numbers, put together), sources, result, and what one lane computes. Each
@@ -302,7 +332,7 @@ macro_rules! lanes {
             #[$inline]
             fn lane($($arg: $ty),*) -> $ret $body
             #[inline(always)]
-            unsafe fn all(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
+            unsafe fn all(regs: *mut u32, op: &$crate::program::Op) {
                 // SAFETY: the window covers the op's slots and their lanes are aligned (LaneFn). No reference to a
                 // source is used once a result is stored, so a result may lie on a source.
                 unsafe {
@@ -318,43 +348,24 @@ macro_rules! lanes {
                         let result = lane($($crate::isa::lane_of::<$ty>($arg, i)),*);
                         <$ret as $crate::isa::Results>::put(&mut columns, i, result);
                     }
-                    $crate::isa::lanes!(@store $levels $ret)(regs, op, columns, mask);
+                    <$ret as $crate::isa::Results>::store(regs, op, columns);
                 }
-            }
-            unsafe fn baseline(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
-                // SAFETY: the caller's, passed through.
-                unsafe { all(regs, op, mask) }
             }
             $crate::isa::Row {
                 names: &[$(concat!($($name),+)),+],
                 class: $class,
                 results: <$ret as $crate::isa::Results>::BYTES,
                 sources: &[$(<$ty as $crate::isa::Lane>::BYTES),*],
-                lanes: $crate::isa::lanes!(@$levels baseline, all),
+                lanes: $crate::isa::lanes!(@$levels all),
             }
         }),*];
     };
-    (@store every_level $ret:ty) => { <$ret as $crate::isa::Results>::store };
-    (@store one_level $ret:ty) => { $crate::isa::store::<$ret> };
-    (@one_level $baseline:ident, $all:ident) => { [$baseline; 3] };
-    (@every_level $baseline:ident, $all:ident) => {{
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-        unsafe fn avx2(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
-            // SAFETY: the caller's, passed through.
-            unsafe { $all(regs, op, mask) }
+    (@one_level $all:ident) => { [$all; 3] };
+    (@every_level $all:ident) => {{
+        $crate::isa::by_level! {
+            const ALL = $all(regs: *mut u32, op: &$crate::program::Op);
         }
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-        unsafe fn avx512(regs: *mut u32, op: &$crate::program::Op, mask: u32) {
-            // SAFETY: the caller's, passed through.
-            unsafe { $all(regs, op, mask) }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        use $baseline as avx2;
-        #[cfg(not(target_arch = "x86_64"))]
-        use $baseline as avx512;
-        [$baseline, avx2, avx512]
+        ALL
     }};
 }
 pub(crate) use lanes;

@@ -4,8 +4,8 @@
 use std::sync::atomic::{Ordering, fence as host_fence};
 
 use crate::execute::Failure;
-use crate::execute::registers::row;
-use crate::execute::warp::{Flow, Step, Stopped, Wait, predicate};
+use crate::execute::registers::{predicate, row};
+use crate::execute::warp::{Flow, Step, Stopped, Wait};
 use crate::inspect::finding::FindingKind;
 use crate::program::{Barrier, BarrierKind, NONE, Op};
 

@@ -3,8 +3,8 @@
 
 use crate::execute::Failure;
 use crate::execute::grid::Worker;
-use crate::execute::registers::{lanes, row, wide_row};
-use crate::execute::warp::{Flow, Step, Stopped, Wait, Warp, predicate};
+use crate::execute::registers::{lanes, predicate, row, wide_row};
+use crate::execute::warp::{Flow, Step, Stopped, Wait, Warp};
 use crate::inspect::finding::FindingKind;
 use crate::program::{Kind, NONE, Op, Redux, Slot};
 

@@ -18,6 +18,7 @@ pub(crate) use decode::decode;
 use std::sync::Arc;
 
 use crate::inspect::{Class, FloatType};
+use crate::isa::Row;
 use crate::ptx::ast::{Space, Special};
 
 /// Index of a register slot within a function's window of the register file.
@@ -25,12 +26,12 @@ pub(crate) type Slot = u16;
 /// No slot: an absent guard, destination or operand.
 pub(crate) const NONE: Slot = Slot::MAX;
 
-/// What one lane can do alone, on all 32: reads `op.s`, writes `op.d` where `mask` has the lane's bit.
+/// What one lane can do alone, on all 32: reads `op.s`, writes `op.d`.
 ///
 /// # Safety
 /// `regs` is the function's window of a register file that covers every slot that `op` names, aligned to 64 bytes, and
 /// the processor has the features that the instance was compiled for.
-pub(crate) type LaneFn = unsafe fn(regs: *mut u32, op: &Op, mask: u32);
+pub(crate) type LaneFn = unsafe fn(regs: *mut u32, op: &Op);
 
 /// One operation: 32 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +47,22 @@ pub(crate) struct Op {
     pub(crate) s: [Slot; 4],
     /// By kind: an index into a side table, a target, a count.
     pub(crate) extra: u32,
+    /// Of [`Kind::Lanes`]: whether each result takes two slots.
+    pub(crate) wide: [bool; 2],
+}
+
+impl Op {
+    /// An operation that runs a row, unguarded and by itself.
+    pub(crate) fn lanes(row: &Row, level: usize, d: [Slot; 2], s: [Slot; 4]) -> Self {
+        let wide = [0, 1].map(|i| row.results.get(i) == Some(&8));
+        Op { lanes: row.lanes[level], kind: Kind::Lanes, guard_negated: false, guard: NONE, d, s, extra: 1, wide }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// `op.lanes`.
+    /// `op.lanes`. `extra`: how many such operations there are from this one on, without a guard, up to the block's end.
     Lanes,
     /// `extra`: index into [`Program::accesses`].
     Load,

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 use super::{Registers, level};
-use crate::program::{Kind, NONE, Op};
+use crate::program::{NONE, Op};
 
 /// What the row gives for 32 sources, at this processor's level.
 struct Conversion {
@@ -14,9 +14,7 @@ struct Conversion {
 impl Conversion {
     fn new(name: &str) -> Conversion {
         let row = crate::isa::row(name).unwrap();
-        let lanes = row.lanes[level()];
-        let s = [0, NONE, NONE, NONE];
-        let op = Op { lanes, kind: Kind::Lanes, guard_negated: false, guard: NONE, d: [1, NONE], s, extra: 0 };
+        let op = Op::lanes(row, level(), [1, NONE], [0, NONE, NONE, NONE]);
         Conversion { op, registers: Registers([0; 16 * 32]) }
     }
 
@@ -25,7 +23,7 @@ impl Conversion {
             self.registers.0[lane as usize] = sources(lane);
         }
         // SAFETY: slots 0 and 1 are there, aligned to 64 bytes, and the level is this processor's.
-        unsafe { (self.op.lanes)(self.registers.0.as_mut_ptr(), &self.op, u32::MAX) };
+        unsafe { (self.op.lanes)(self.registers.0.as_mut_ptr(), &self.op) };
         &self.registers.0[32..64]
     }
 }

@@ -11,9 +11,9 @@ mod halves;
 mod integer;
 mod moves;
 
-use super::{Row, level};
+use super::{MASKED, Row, level};
 use crate::inspect::Class;
-use crate::program::{Kind, NONE, Op};
+use crate::program::{NONE, Op};
 
 /// What a form's results must be, from the raw values of its sources.
 pub(super) enum Expected {
@@ -297,10 +297,15 @@ fn run(row: &Row, level: usize, tuples: &[Vec<u64>], d: [u16; 2], mask: u32) -> 
         }
     }
     let before = registers.clone();
-    let lanes = row.lanes[level];
-    let op = Op { lanes, kind: Kind::Lanes, guard_negated: false, guard: NONE, d, s, extra: 0 };
+    let op = Op::lanes(row, level, d, s);
     // SAFETY: the file is aligned to 64 bytes and has the slots named; `level` is at most what this processor has.
-    unsafe { lanes(registers.0.as_mut_ptr(), &op, mask) };
+    unsafe {
+        if mask == u32::MAX {
+            (op.lanes)(registers.0.as_mut_ptr(), &op);
+        } else {
+            MASKED[level](registers.0.as_mut_ptr(), &op, mask);
+        }
+    }
     (before, registers)
 }
 

@@ -9,7 +9,7 @@ use crate::inspect::{Class, flops};
 use crate::isa::forms::{self, Build, Matched};
 use crate::isa::{self, Row};
 use crate::program::slots::{Assignment, Step};
-use crate::program::{Block, Constant, Kind, LaneFn, NONE, Op, Program, Site, Slot};
+use crate::program::{Block, Constant, Kind, NONE, Op, Program, Site, Slot};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{self, Instruction, Module, Operand, RegisterId, Scope, Space, Special, Type};
 
@@ -78,7 +78,7 @@ pub(super) fn register_bytes(kind: Type) -> u8 {
 }
 
 /// For operations that are not lanes.
-unsafe fn not_lanes(_: *mut u32, op: &Op, _: u32) {
+unsafe fn not_lanes(_: *mut u32, op: &Op) {
     unreachable!("{:?} is run by the executor itself", op.kind)
 }
 
@@ -261,7 +261,7 @@ impl<'a> Builder<'a> {
     fn push(
         &mut self,
         kind: Kind,
-        lanes: LaneFn,
+        row: Option<&Row>,
         class: Option<Class>,
         d: [Slot; 2],
         s: [Slot; 4],
@@ -276,7 +276,11 @@ impl<'a> Builder<'a> {
             return;
         }
         let guard_negated = guard.is_some_and(|(_, negated)| negated);
-        self.program.ops.push(Op { lanes, kind, guard_negated, guard: slot, d, s, extra });
+        let op = match row {
+            Some(row) => Op::lanes(row, isa::level(), d, s),
+            None => Op { lanes: not_lanes, kind, guard_negated: false, guard: NONE, d, s, extra, wide: [false; 2] },
+        };
+        self.program.ops.push(Op { guard_negated, guard: slot, ..op });
         let (ptx_line, location) = self.at.map_or((self.function.line, None), |at| (at.line, at.location));
         self.program.sites.push(Site { ptx_line, location });
         let block = self.program.blocks.len() - 1;
@@ -288,41 +292,40 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn op(&mut self, kind: Kind, class: Class, d: [Slot; 2], s: [Slot; 4], extra: u32) {
-        self.push(kind, not_lanes, Some(class), d, s, extra, false);
+        self.push(kind, None, Some(class), d, s, extra, false);
     }
 
     /// A row as the instruction's own operation.
     pub(super) fn lanes(&mut self, row: &Row, d: [Slot; 2], s: [Slot; 4]) {
-        self.push(Kind::Lanes, row.lanes[isa::level()], Some(row.class), d, s, 0, false);
+        self.push(Kind::Lanes, Some(row), Some(row.class), d, s, 0, false);
     }
 
     /// A row that helps the instruction: not counted, and `always` if it writes only the decoder's own registers.
     pub(super) fn helper(&mut self, row: &Row, d: Slot, s: Slot, always: bool) {
-        let lanes = row.lanes[isa::level()];
-        self.push(Kind::Lanes, lanes, None, [d, NONE], [s, NONE, NONE, NONE], 0, always);
+        self.push(Kind::Lanes, Some(row), None, [d, NONE], [s, NONE, NONE, NONE], 0, always);
     }
 
     /// The second row of an instruction that takes two.
     pub(super) fn helper_of_two(&mut self, row: &Row, d: Slot, s: [Slot; 4]) {
-        self.push(Kind::Lanes, row.lanes[isa::level()], None, [d, NONE], s, 0, false);
+        self.push(Kind::Lanes, Some(row), None, [d, NONE], s, 0, false);
     }
 
     /// A special register into a register of the decoder's own.
     fn read_special(&mut self, special: Special, d: Slot) {
         let extra = super::warp::id(&self.program.dynamic_specials);
         self.program.dynamic_specials.push(special);
-        self.push(Kind::ReadSpecial, not_lanes, None, [d, NONE], [NONE; 4], extra, true);
+        self.push(Kind::ReadSpecial, None, None, [d, NONE], [NONE; 4], extra, true);
     }
 
     pub(super) fn branch_to(&mut self, block: u32) {
         let target = self.placed.as_ref().map_or(0, |placed| placed.block_ops[block as usize]);
-        self.push(Kind::Branch, not_lanes, None, [NONE; 2], [NONE; 4], target, true);
+        self.push(Kind::Branch, None, None, [NONE; 2], [NONE; 4], target, true);
     }
 
     pub(super) fn implicit_return(&mut self, function: &ast::Function) {
         self.at = None;
         let kind = if function.is_entry { Kind::Exit } else { Kind::Return };
-        self.push(kind, not_lanes, None, [NONE; 2], [NONE; 4], 0, true);
+        self.push(kind, None, None, [NONE; 2], [NONE; 4], 0, true);
     }
 
     /// The first op at a label.

@@ -18,7 +18,9 @@ use std::sync::Arc;
 use self::builder::{Builder, Exit};
 use self::layout::Layout;
 use super::slots::{self, Span};
-use super::{Block, Constant, Function, Location, Parameter, Program, Relocation, Slot, Variable, control_flow};
+use super::{
+    Block, Constant, Function, Kind, Location, NONE, Parameter, Program, Relocation, Slot, Variable, control_flow,
+};
 use crate::inspect::{Class, FloatType};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{self, Initial, Space, Special};
@@ -51,7 +53,22 @@ pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
             program.functions.push(decoded);
         }
     }
+    link_runs(&mut program);
     Ok(program)
+}
+
+/// Tells each operation of plain lanes how many of its kind the executor may run from there without a look.
+fn link_runs(program: &mut Program) {
+    let mut next = (u32::MAX, 0);
+    for (op, &block) in program.ops.iter_mut().zip(&program.block_of).rev() {
+        let mut run = 0;
+        if op.kind == Kind::Lanes {
+            let behind = if next.0 == block { next.1 } else { 0 };
+            run = if op.guard == NONE { 1 + behind } else { 0 };
+            op.extra = run;
+        }
+        next = (block, run);
+    }
 }
 
 /// The variables in global and constant memory.
