@@ -57,6 +57,7 @@
 //! | `SOFTGPU_MEMORY` | bytes of device memory of a context, 16G by default |
 //! | `SOFTGPU_WORKERS` | threads that run a launch's blocks, one per core by default |
 //! | `SOFTGPU_WATCHDOG` | warp instructions after which a block is taken not to end |
+//! | `SOFTGPU_MMA` | how tensor cores sum, which the ISA leaves open: `card` (default: in truncated blocks, as the card of the compute capability), `exact` (in f64, rounded once), `fma` (a chain in f32: the fastest) |
 //! | `SOFTGPU_HIDE` | functions to leave out of libcuda, with commas between them |
 
 #![allow(
@@ -85,6 +86,7 @@ mod rewrite;
 mod settings;
 
 pub use install::{Choice, InstallError, Running, install, install_as};
+pub use numerics::sums::MatrixSums;
 pub use record::{LaunchRecord, Record, record};
 pub use rewrite::rewrite_ptx;
 pub use settings::{Settings, SettingsError};

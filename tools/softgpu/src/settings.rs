@@ -3,6 +3,9 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
+use crate::numerics::Modes;
+use crate::numerics::sums::MatrixSums;
+
 /// How a context runs its kernels.
 ///
 /// A context takes those of the thread that makes it, see [`Settings::with`]; else those of the environment.
@@ -15,11 +18,13 @@ pub struct Settings {
     pub memory_bytes: u64,
     /// Warp instructions after which a block is taken not to end. `SOFTGPU_WATCHDOG`.
     pub watchdog: u64,
+    /// How the tensor cores sum. `SOFTGPU_MMA`: `fma`, `exact` or `card`.
+    pub matrix_sums: MatrixSums,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { workers: 0, memory_bytes: 16 << 30, watchdog: 2_000_000_000 }
+        Self { workers: 0, memory_bytes: 16 << 30, watchdog: 2_000_000_000, matrix_sums: MatrixSums::default() }
     }
 }
 
@@ -66,6 +71,11 @@ impl Settings {
     /// The first variable that does not make sense.
     pub fn environment() -> Result<&'static Self, &'static SettingsError> {
         environment().as_ref().map(|(settings, _)| settings)
+    }
+
+    /// How modules compute where the ISA leaves it open.
+    pub(crate) fn modes(&self) -> Modes {
+        Modes { matrix_sums: self.matrix_sums, major: capability().major }
     }
 
     /// Those for a context that this thread makes.
@@ -121,6 +131,18 @@ fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, 
             "a number of warp instructions from 1",
             default.watchdog,
             |v| v.parse().ok().filter(|&count| count > 0),
+        )?,
+        matrix_sums: parsed(
+            &variable,
+            "SOFTGPU_MMA",
+            "fma, exact or card",
+            default.matrix_sums,
+            |value| match value {
+                "fma" => Some(MatrixSums::Fma),
+                "exact" => Some(MatrixSums::Exact),
+                "card" => Some(MatrixSums::Card),
+                _ => None,
+            },
         )?,
     };
     let capability =

@@ -17,6 +17,7 @@ use super::handle::{Handle, Registered, Registry};
 use super::module::{Code, ErrorLog, Module, code, entries};
 use super::types::{CUdevice, CUdeviceptr, Out, Text};
 use crate::fatbin::{self, ImageError};
+use crate::settings::Settings;
 
 /// What `CUlibrary` stands for.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl Kernel {
 }
 
 fn load(library: Out<Handle<Library>>, image: Result<&[u8], ImageError>, log: &ErrorLog) -> Answer {
-    let code = code(image, log)?;
+    let code = code(image, Settings::for_context().modes(), log)?;
     let make = |handle| Library { handle, code, modules: Mutex::default(), kernels: Mutex::default() };
     library.set(Library::registry().insert(make))
 }

@@ -19,6 +19,7 @@ use crate::cubin;
 use crate::execute;
 use crate::fatbin::{self, ImageError};
 use crate::memory::OutOfMemory;
+use crate::numerics::Modes;
 use crate::program::{self, Program};
 use crate::ptx::{self, PtxError};
 use crate::rewrite::rewritten;
@@ -84,7 +85,7 @@ pub(crate) struct Code {
 }
 
 impl Code {
-    fn new(image: Result<&[u8], ImageError>) -> Result<Self, LoadError> {
+    fn new(image: Result<&[u8], ImageError>, modes: Modes) -> Result<Self, LoadError> {
         let capability = capability();
         let image = image?;
         let text = rewritten(fatbin::ptx(image, (capability.major, capability.minor))?);
@@ -101,7 +102,7 @@ impl Code {
         if number > device || (alone && number != device) {
             return Err(LoadError::Target { target: module.target, device });
         }
-        let program = Arc::new(program::decode(&module)?);
+        let program = Arc::new(program::decode_for(&module, modes)?);
         let registers = cubin.map(|cubin| cubin::registers(&cubin)).unwrap_or_default();
         Ok(Self { program, text: Arc::clone(&module.text), target: number, registers })
     }
@@ -215,8 +216,8 @@ impl ErrorLog {
 }
 
 /// What an image comes to; of an error, the text goes where the caller wants it.
-pub(crate) fn code(image: Result<&[u8], ImageError>, log: &ErrorLog) -> Answer<Code> {
-    match Code::new(image) {
+pub(crate) fn code(image: Result<&[u8], ImageError>, modes: Modes, log: &ErrorLog) -> Answer<Code> {
+    match Code::new(image, modes) {
         Ok(code) => {
             if log.buffer.is_some() || log.size.is_some() {
                 log.write("");
@@ -234,7 +235,7 @@ fn load(module: Out<Handle<Module>>, image: Result<&[u8], ImageError>, log: &Err
     let context = current()?;
     module.check()?;
     context.captures.permit()?;
-    let loaded = code(image, log)?.load(&context).map_err(|error| {
+    let loaded = code(image, context.settings.modes(), log)?.load(&context).map_err(|error| {
         log.write(&error.to_string());
         CUDA_ERROR_OUT_OF_MEMORY
     })?;

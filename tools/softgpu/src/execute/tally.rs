@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::inspect::counters::{Counters, GlobalAtomics, Shared, Traffic};
-use crate::program::{Number, Program, TensorForm};
+use crate::program::{Element, Program, Shape, TensorForm};
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Tally {
         let mut tensor = BTreeMap::new();
         for (op, count) in program.tensor_ops.iter().zip(self.tensor) {
             if count != 0 {
-                *tensor.entry(name(op.form)).or_default() += count;
+                *tensor.entry(name(&op.form)).or_default() += count;
             }
         }
         counters.tensor = tensor;
@@ -104,17 +104,24 @@ impl Tally {
     }
 }
 
-/// Under which a tensor operation is counted.
-fn name(form: TensorForm) -> String {
-    let of = |number| match number {
-        Number::F16 => "f16",
-        Number::BF16 => "bf16",
-        _ => "other",
-    };
+/// Under which a tensor operation is counted: a product by shape and factors, and by sums where they are not the usual.
+fn name(form: &TensorForm) -> String {
     match form {
-        TensorForm::MmaM16N8K16 { number } => format!("m16n8k16.{}", of(number)),
-        TensorForm::MmaM16N8K8 { number } => format!("m16n8k8.{}", of(number)),
-        TensorForm::MmaM16N8K8Tf32 => "m16n8k8.tf32".to_owned(),
+        TensorForm::Product(product) => {
+            let Shape { m, n, k } = product.shape;
+            let mut name = format!("m{m}n{n}k{k}.{}", product.a.name());
+            for (differs, element) in [(product.b != product.a, product.b), (product.d == Element::F16, product.d)] {
+                if differs {
+                    name.push('.');
+                    name.push_str(element.name());
+                }
+            }
+            name
+        }
         TensorForm::LoadMatrix { matrices, .. } => format!("ldmatrix.x{matrices}"),
+        TensorForm::StoreMatrix { matrices, .. } => format!("stmatrix.x{matrices}"),
+        TensorForm::MoveMatrix => "movmatrix".to_owned(),
+        TensorForm::LoadFragment(_) => "wmma.load".to_owned(),
+        TensorForm::StoreFragment(_) => "wmma.store".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::inspect::Class;
-use crate::program::{AtomicOp, BarrierKind, Number, Redux, TensorForm};
+use crate::program::{AtomicOp, BarrierKind, Redux};
 
 /// What decode makes of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,19 @@ pub(crate) enum Build {
     CopyCommit,
     CopyWaitGroup,
     CopyWaitAll,
-    Tensor(TensorForm),
+    /// mma.sync, or wmma.mma.
+    Product {
+        wmma: bool,
+    },
+    /// ldmatrix, or stmatrix.
+    Matrix {
+        stores: bool,
+    },
+    MoveMatrix,
+    /// wmma.load, or wmma.store.
+    Fragment {
+        stores: bool,
+    },
     Branch,
     BranchIndexed,
     Call,
@@ -54,7 +66,7 @@ pub(crate) enum Build {
 pub(crate) struct Form {
     pub(crate) syntax: &'static str,
     /// An example of its operands, as the ISA names them: `d` result, `a` `b` `c` sources, `p` `q` predicates, `m` a
-    /// member mask, `[a]` an address, `L` a label, numbers for themselves.
+    /// member mask, `e` a distance in elements, `[a]` an address, `L` a label, numbers for themselves.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reader, and for the test that decodes it"))]
     pub(crate) operands: &'static str,
     pub(crate) class: Class,
@@ -109,7 +121,11 @@ macro_rules! forms {
 
 use AtomicOp::{Add, And, CompareAndSwap, Dec, Exchange, Inc, Max, Min, Or, Xor};
 use BarrierKind::{Arrive, ReduceAnd, ReduceOr, ReducePopc, Sync};
-use Build::{Atomic, Barrier, Match, Shuffle, Tensor, Vote};
+use Build::{Atomic, Barrier, Fragment, Match, Matrix, Product, Shuffle, Vote};
+
+/// mma.sync, and wmma.mma.
+const MMA: Build = Product { wmma: false };
+const WMMA: Build = Product { wmma: true };
 
 forms! {
     // Data Movement and Conversion Instructions.
@@ -204,17 +220,84 @@ forms! {
 
     // Warp-Level Matrix Multiply-Accumulate Instructions.
     Tensor:
-    "ldmatrix .sync .aligned .m8n8 .x1 [.shared .shared::cta] .b16", "{d}, [a]" => Tensor(TensorForm::LoadMatrix { matrices: 1, transposed: false });
-    "ldmatrix .sync .aligned .m8n8 .x2 [.shared .shared::cta] .b16", "{d, d}, [a]" => Tensor(TensorForm::LoadMatrix { matrices: 2, transposed: false });
-    "ldmatrix .sync .aligned .m8n8 .x4 [.shared .shared::cta] .b16", "{d, d, d, d}, [a]" => Tensor(TensorForm::LoadMatrix { matrices: 4, transposed: false });
-    "ldmatrix .sync .aligned .m8n8 .x1 .trans [.shared .shared::cta] .b16", "{d}, [a]" => Tensor(TensorForm::LoadMatrix { matrices: 1, transposed: true });
-    "ldmatrix .sync .aligned .m8n8 .x2 .trans [.shared .shared::cta] .b16", "{d, d}, [a]" => Tensor(TensorForm::LoadMatrix { matrices: 2, transposed: true });
-    "ldmatrix .sync .aligned .m8n8 .x4 .trans [.shared .shared::cta] .b16", "{d, d, d, d}, [a]" => Tensor(TensorForm::LoadMatrix { matrices: 4, transposed: true });
-    "mma .sync .aligned .m16n8k16 .row .col .f32 .f16 .f16 .f32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => Tensor(TensorForm::MmaM16N8K16 { number: Number::F16 });
-    "mma .sync .aligned .m16n8k16 .row .col .f32 .bf16 .bf16 .f32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => Tensor(TensorForm::MmaM16N8K16 { number: Number::BF16 });
-    "mma .sync .aligned .m16n8k8 .row .col .f32 .f16 .f16 .f32", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => Tensor(TensorForm::MmaM16N8K8 { number: Number::F16 });
-    "mma .sync .aligned .m16n8k8 .row .col .f32 .bf16 .bf16 .f32", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => Tensor(TensorForm::MmaM16N8K8 { number: Number::BF16 });
-    "mma .sync .aligned .m16n8k8 .row .col .f32 .tf32 .tf32 .f32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => Tensor(TensorForm::MmaM16N8K8Tf32);
+    "ldmatrix .sync .aligned .m8n8 .x1 [.trans] [.shared .shared::cta] .b16", "{d}, [a]" => Matrix { stores: false };
+    "ldmatrix .sync .aligned .m8n8 .x2 [.trans] [.shared .shared::cta] .b16", "{d, d}, [a]" => Matrix { stores: false };
+    "ldmatrix .sync .aligned .m8n8 .x4 [.trans] [.shared .shared::cta] .b16", "{d, d, d, d}, [a]" => Matrix { stores: false };
+    "stmatrix .sync .aligned .m8n8 .x1 [.trans] [.shared .shared::cta] .b16", "[a], {d}" => Matrix { stores: true };
+    "stmatrix .sync .aligned .m8n8 .x2 [.trans] [.shared .shared::cta] .b16", "[a], {d, d}" => Matrix { stores: true };
+    "stmatrix .sync .aligned .m8n8 .x4 [.trans] [.shared .shared::cta] .b16", "[a], {d, d, d, d}" => Matrix { stores: true };
+    "movmatrix .sync .aligned .m8n8 .trans .b16", "d, a" => Build::MoveMatrix;
+    "mma .sync .aligned .m16n8k8 .row .col .f32 .f16 .f16 .f32", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k8 .row .col .f16 .f16 .f16 .f16", "{d, d}, {a, a}, {b}, {c, c}" => MMA;
+    "mma .sync .aligned .m16n8k8 .row .col .f32 .bf16 .bf16 .f32", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k16 .row .col .f32 .f16 .f16 .f32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k16 .row .col .f16 .f16 .f16 .f16", "{d, d}, {a, a, a, a}, {b, b}, {c, c}" => MMA;
+    "mma .sync .aligned .m16n8k16 .row .col .f32 .bf16 .bf16 .f32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k4 .row .col .f32 .tf32 .tf32 .f32", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k8 .row .col .f32 .tf32 .tf32 .f32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m8n8k4 (.row .col) (.row .col) .f32 .f16 .f16 .f32", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => MMA;
+    "mma .sync .aligned .m8n8k4 (.row .col) (.row .col) .f32 .f16 .f16 .f16", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m8n8k4 (.row .col) (.row .col) .f16 .f16 .f16 .f16", "{d, d, d, d}, {a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m8n8k4 .row .col .f64 .f64 .f64 .f64 [.rn .rz .rm .rp]", "{d, d}, {a}, {b}, {c, c}" => MMA;
+    "mma .sync .aligned .m16n8k4 .row .col .f64 .f64 .f64 .f64 [.rn .rz .rm .rp]", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k8 .row .col .f64 .f64 .f64 .f64 [.rn .rz .rm .rp]", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k16 .row .col .f64 .f64 .f64 .f64 [.rn .rz .rm .rp]", "{d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k16 .row .col .f32 (.e4m3 .e5m2) (.e4m3 .e5m2) .f32", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k16 .row .col .f16 (.e4m3 .e5m2) (.e4m3 .e5m2) .f16", "{d, d}, {a, a}, {b}, {c, c}" => MMA;
+    "mma .sync .aligned .m16n8k32 .row .col .f32 (.e4m3 .e5m2) (.e4m3 .e5m2) .f32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k32 .row .col .f16 (.e4m3 .e5m2) (.e4m3 .e5m2) .f16", "{d, d}, {a, a, a, a}, {b, b}, {c, c}" => MMA;
+    "mma .sync .aligned .m8n8k16 .row .col [.satfinite] .s32 (.s8 .u8) (.s8 .u8) .s32", "{d, d}, {a}, {b}, {c, c}" => MMA;
+    "mma .sync .aligned .m16n8k16 .row .col [.satfinite] .s32 (.s8 .u8) (.s8 .u8) .s32", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k32 .row .col [.satfinite] .s32 (.s8 .u8) (.s8 .u8) .s32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m8n8k32 .row .col [.satfinite] .s32 (.s4 .u4) (.s4 .u4) .s32", "{d, d}, {a}, {b}, {c, c}" => MMA;
+    "mma .sync .aligned .m16n8k32 .row .col [.satfinite] .s32 (.s4 .u4) (.s4 .u4) .s32", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k64 .row .col [.satfinite] .s32 (.s4 .u4) (.s4 .u4) .s32", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m8n8k128 .row .col .s32 .b1 .b1 .s32 (.xor .and) .popc", "{d, d}, {a}, {b}, {c, c}" => MMA;
+    "mma .sync .aligned .m16n8k128 .row .col .s32 .b1 .b1 .s32 (.xor .and) .popc", "{d, d, d, d}, {a, a}, {b}, {c, c, c, c}" => MMA;
+    "mma .sync .aligned .m16n8k256 .row .col .s32 .b1 .b1 .s32 (.xor .and) .popc", "{d, d, d, d}, {a, a, a, a}, {b, b}, {c, c, c, c}" => MMA;
+    "wmma .load (.a .b) .sync .aligned (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) [SPACE] .f16", "{d, d, d, d, d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load (.a .b) .sync .aligned (.row .col) .m16n16k16 [SPACE] .bf16", "{d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .a .sync .aligned (.row .col) .m8n32k16 [SPACE] .bf16", "{d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .b .sync .aligned (.row .col) .m8n32k16 [SPACE] .bf16", "{d, d, d, d, d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .a .sync .aligned (.row .col) .m32n8k16 [SPACE] .bf16", "{d, d, d, d, d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .b .sync .aligned (.row .col) .m32n8k16 [SPACE] .bf16", "{d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load (.a .b) .sync .aligned (.row .col) .m16n16k16 [SPACE] (.s8 .u8)", "{d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .a .sync .aligned (.row .col) .m8n32k16 [SPACE] (.s8 .u8)", "{d}, [a], e" => Fragment { stores: false };
+    "wmma .load .b .sync .aligned (.row .col) .m8n32k16 [SPACE] (.s8 .u8)", "{d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .a .sync .aligned (.row .col) .m32n8k16 [SPACE] (.s8 .u8)", "{d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .b .sync .aligned (.row .col) .m32n8k16 [SPACE] (.s8 .u8)", "{d}, [a], e" => Fragment { stores: false };
+    "wmma .load (.a .b) .sync .aligned (.row .col) .m16n16k8 [SPACE] .tf32", "{d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load (.a .b) .sync .aligned (.row .col) .m8n8k4 [SPACE] .f64", "{d}, [a], e" => Fragment { stores: false };
+    "wmma .load .a .sync .aligned .row (.m8n8k32 .m8n8k128) [SPACE] (.s4 .u4 .b1)", "{d}, [a], e" => Fragment { stores: false };
+    "wmma .load .b .sync .aligned .col (.m8n8k32 .m8n8k128) [SPACE] (.s4 .u4 .b1)", "{d}, [a], e" => Fragment { stores: false };
+    "wmma .load .c .sync .aligned (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) [SPACE] .f16", "{d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .c .sync .aligned (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16 .m16n16k8) [SPACE] .f32", "{d, d, d, d, d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .c .sync .aligned (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) [SPACE] .s32", "{d, d, d, d, d, d, d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .c .sync .aligned (.row .col) (.m8n8k32 .m8n8k128) [SPACE] .s32", "{d, d}, [a], e" => Fragment { stores: false };
+    "wmma .load .c .sync .aligned (.row .col) .m8n8k4 [SPACE] .f64", "{d, d}, [a], e" => Fragment { stores: false };
+    "wmma .store .d .sync .aligned (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) [SPACE] .f16", "[a], {d, d, d, d}, e" => Fragment { stores: true };
+    "wmma .store .d .sync .aligned (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16 .m16n16k8) [SPACE] .f32", "[a], {d, d, d, d, d, d, d, d}, e" => Fragment { stores: true };
+    "wmma .store .d .sync .aligned (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) [SPACE] .s32", "[a], {d, d, d, d, d, d, d, d}, e" => Fragment { stores: true };
+    "wmma .store .d .sync .aligned (.row .col) (.m8n8k32 .m8n8k128) [SPACE] .s32", "[a], {d, d}, e" => Fragment { stores: true };
+    "wmma .store .d .sync .aligned (.row .col) .m8n8k4 [SPACE] .f64", "[a], {d, d}, e" => Fragment { stores: true };
+    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f32 .f32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f32 .f16 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f16 .f32 [.satfinite]", "{d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f16 .f16 [.satfinite]", "{d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k16 .f32 .bf16 .bf16 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n32k16 .f32 .bf16 .bf16 .f32", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m32n8k16 .f32 .bf16 .bf16 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k8 .f32 .tf32 .tf32 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n8k4 [.rn .rz .rm .rp] .f64 .f64 .f64 .f64", "{d, d}, {a}, {b}, {c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k16 .s32 .s8 .s8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k16 .s32 .u8 .u8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n32k16 .s32 .s8 .s8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n32k16 .s32 .u8 .u8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m32n8k16 .s32 .s8 .s8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a, a, a}, {b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m32n8k16 .s32 .u8 .u8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a, a, a}, {b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned .row .col .m8n8k32 .s32 .s4 .s4 .s32 [.satfinite]", "{d, d}, {a}, {b}, {c, c}" => WMMA;
+    "wmma .mma .sync .aligned .row .col .m8n8k32 .s32 .u4 .u4 .s32 [.satfinite]", "{d, d}, {a}, {b}, {c, c}" => WMMA;
+    "wmma .mma (.xor .and) .popc .sync .aligned .row .col .m8n8k128 .s32 .b1 .b1 .s32", "{d, d}, {a}, {b}, {c, c}" => WMMA;
 }
 
 /// An opcode's form, and the modifiers that it has.
@@ -233,6 +316,11 @@ impl Matched {
     /// The modifier that the opcode has of a set.
     pub(crate) fn of(&self, set: &str) -> Option<&str> {
         self.modifiers.iter().find(|(from, _)| *from == set).map(|(_, given)| given.as_str())
+    }
+
+    /// The modifiers, in order.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        self.modifiers.iter().map(|(_, given)| given.as_str())
     }
 
     /// The last modifier: the type, where a form has one.
@@ -376,9 +464,30 @@ fn take<'m>(
     Some(modifiers)
 }
 
+/// Every opcode that a line stands for: each choice of each word, in the order of the line.
+#[cfg(test)]
+pub(crate) fn every_opcode(form: &Form) -> Vec<String> {
+    let (base, syntax) = form.syntax.split_once(' ').unwrap_or((form.syntax, ""));
+    let mut rest = syntax;
+    let mut opcodes = vec![base.to_owned()];
+    let mut places = items(&mut rest, None);
+    while let Some(place) = (!places.is_empty()).then(|| places.remove(0)) {
+        match place {
+            Item::AnyOrder(inner) => places.splice(0..0, inner).for_each(drop),
+            Item::Choice { words, optional, .. } => {
+                let longer = |opcode: &String| words.iter().map(|word| format!("{opcode}.{word}")).collect::<Vec<_>>();
+                let with: Vec<String> = opcodes.iter().flat_map(longer).collect();
+                opcodes = if optional { opcodes.into_iter().chain(with).collect() } else { with };
+            }
+        }
+    }
+    opcodes
+}
+
 #[cfg(test)]
 mod tests {
     use super::{FORMS, Item, by_base, form};
+    use crate::inspect::Class;
     use crate::program::decode;
     use crate::ptx::parse;
 
@@ -433,7 +542,7 @@ mod tests {
             let opcode = spellings(base, items).pop().unwrap();
             let wide = opcode.ends_with("64");
             let space = if opcode.contains("shared") { "s" } else { "%a" };
-            let narrow = if opcode.ends_with("16") && !opcode.contains("ldmatrix") { "%h" } else { "%d" };
+            let narrow = if opcode.ends_with("16") && line.class != Class::Tensor { "%h" } else { "%d" };
             let operands: Vec<String> = line
                 .operands
                 .split_inclusive(|c: char| !c.is_ascii_alphanumeric())
@@ -450,6 +559,7 @@ mod tests {
                         "m" => "-1",
                         "p" => "%p",
                         "q" => "%q",
+                        "e" => "%d",
                         other => other,
                     };
                     format!("{name}{rest}")
@@ -496,7 +606,8 @@ mod tests {
             "atom.cas.f64",
             "atom.inc.u64",
             "red.exch.b32",
-            "mma.sync.aligned.m8n8k4.row.col.f32.f16.f16.f32",
+            "mma.sync.aligned.m8n8k8.row.col.f32.f16.f16.f32",
+            "mma.sync.aligned.m16n8k16.row.col.f32.f16.bf16.f32",
             "fence.sc",
             "add.f32",
         ] {

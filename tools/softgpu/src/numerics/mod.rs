@@ -5,11 +5,14 @@
 //! The ISA names none for f64; cards and CUDA's headers give `0xfff8000000000000`, and so does this.
 
 mod approximate;
+pub(crate) mod modes;
 mod narrow;
 pub(crate) mod soft;
+pub(crate) mod sums;
 
 pub(crate) use approximate::{cos, ex2, high_half, lg2, rsqrt, sin, tanh};
-pub(crate) use narrow::{BF16, BF16x2, F16, F16x2, Packed, round_tf32};
+pub(crate) use modes::Modes;
+pub(crate) use narrow::{BF16, BF16x2, E4M3, E5M2, F16, F16x2, Packed, round_tf32};
 
 /// How an inexact result is rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The 16-bit formats, alone and packed in pairs, and tf32.
+//! The formats of 16 bits, alone and packed in pairs, those of 8, and tf32.
 
 use super::{NAN, narrow_to_odd};
 
@@ -14,6 +14,32 @@ pub(crate) struct F16x2(pub(crate) u32);
 /// Two bf16, the first in the lower half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BF16x2(pub(crate) u32);
+
+/// Eight bits, four of them exponent: no infinity, and one NaN of each sign.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct E4M3(pub(crate) u8);
+/// Eight bits, five of them exponent: the upper half of an f16.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct E5M2(pub(crate) u8);
+
+impl E4M3 {
+    /// Exact.
+    #[inline(always)]
+    pub(crate) fn wide(self) -> f32 {
+        const SCALE: f32 = (1_u128 << 120) as f32; // from f32's bias to that of four bits
+        let magnitude = f32::from_bits(u32::from(self.0 & 0x7f) << 20) * SCALE;
+        let magnitude = if self.0 & 0x7f == 0x7f { NAN } else { magnitude };
+        f32::from_bits(magnitude.to_bits() | u32::from(self.0 & 0x80) << 24)
+    }
+}
+
+impl E5M2 {
+    /// Exact.
+    #[inline(always)]
+    pub(crate) fn wide(self) -> f32 {
+        F16(u16::from(self.0) << 8).wide()
+    }
+}
 
 impl F16 {
     /// Exact.

@@ -12,8 +12,12 @@
 mod control_flow;
 mod decode;
 mod slots;
+mod tensor;
 
+#[cfg(test)]
 pub(crate) use decode::decode;
+pub(crate) use decode::decode_for;
+pub(crate) use tensor::{Bitwise, Element, Fragment, Layout, Places, Product, Shape, Side, TensorForm, TensorOp};
 
 use std::sync::Arc;
 
@@ -74,7 +78,7 @@ pub(crate) enum Kind {
     CopyCommit,
     /// `extra`: groups that may stay in flight; `u32::MAX` for wait_all.
     CopyWait,
-    /// ld/st/ldmatrix/mma: `extra` indexes [`Program::tensor_ops`].
+    /// mma, wmma, ldmatrix, stmatrix, movmatrix: `extra` indexes [`Program::tensor_ops`].
     Tensor,
     /// `extra`: op index of the target. Unguarded: every lane.
     Branch,
@@ -187,36 +191,6 @@ pub(crate) struct Access {
     pub(crate) atomic: Option<AtomicOp>,
     /// .volatile, .relaxed, .acquire, .release, .acq_rel: what a spinning block polls with.
     pub(crate) strong: bool,
-}
-
-/// A tensor-core or matrix-move operation, its registers in the order of the ISA's fragments.
-#[derive(Clone, Debug)]
-pub(crate) struct TensorOp {
-    pub(crate) form: TensorForm,
-    pub(crate) d: Vec<Slot>,
-    pub(crate) a: Vec<Slot>,
-    pub(crate) b: Vec<Slot>,
-    pub(crate) c: Vec<Slot>,
-    /// Of ldmatrix and stmatrix: the row address of each lane, in shared memory.
-    pub(crate) address: Address,
-    pub(crate) offset: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TensorForm {
-    /// m16n8k16, f32 sums, both operands of this type.
-    MmaM16N8K16 {
-        number: Number,
-    },
-    MmaM16N8K8Tf32,
-    MmaM16N8K8 {
-        number: Number,
-    },
-    /// .x1, .x2, .x4, and .trans, of 8x8 b16 matrices.
-    LoadMatrix {
-        matrices: u8,
-        transposed: bool,
-    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Every row against the ISA's definition: an oracle works from the row's *name*, by exact arithmetic on big integers,
 //! and knows nothing of the row. A row whose name no oracle knows fails, so a form cannot be added without its test.
 
+mod cases;
 mod compare;
 mod convert;
 mod exact;
@@ -10,6 +11,7 @@ mod functions;
 mod halves;
 mod integer;
 mod moves;
+mod sums;
 
 use super::{MASKED, Row, level};
 use crate::inspect::Class;

@@ -8,6 +8,7 @@ use super::{Constants, Specials};
 use crate::inspect::{Class, flops};
 use crate::isa::forms::{self, Build, Matched};
 use crate::isa::{self, Row};
+use crate::numerics::Modes;
 use crate::program::slots::{Assignment, Step};
 use crate::program::{Block, Constant, Kind, NONE, Op, Program, Site, Slot};
 use crate::ptx::PtxError;
@@ -91,6 +92,7 @@ pub(super) struct Builder<'a> {
     pub(super) function: &'a ast::Function,
     forms: &'a mut Forms,
     pub(super) program: &'a mut Program,
+    pub(super) modes: Modes,
     /// The instruction that is being built.
     pub(super) at: Option<&'a Instruction>,
     /// Registers of the decoder's own come after the function's: their bytes.
@@ -125,6 +127,7 @@ impl<'a> Builder<'a> {
         index: usize,
         forms: &'a mut Forms,
         program: &'a mut Program,
+        modes: Modes,
     ) -> Self {
         Self {
             module,
@@ -133,6 +136,7 @@ impl<'a> Builder<'a> {
             function: &module.functions[index],
             forms,
             program,
+            modes,
             at: None,
             own: Vec::new(),
             carry: None,
@@ -588,7 +592,10 @@ impl<'a> Builder<'a> {
             Build::CopyAsync => self.copy_async(form),
             Build::Cvta => self.cvta(form),
             Build::Policy => self.policy(),
-            Build::Tensor(tensor) => self.tensor(tensor),
+            Build::Product { wmma } => self.product(form, wmma),
+            Build::Matrix { stores } => self.matrix_access(form, stores),
+            Build::MoveMatrix => self.move_matrix(),
+            Build::Fragment { stores } => self.fragment_access(form, stores),
             Build::Nop => {
                 self.op(Kind::Nop, class, [NONE; 2], [NONE; 4], 0);
                 Ok(())

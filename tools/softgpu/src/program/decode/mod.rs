@@ -8,6 +8,7 @@ mod builder;
 mod lanes;
 mod layout;
 mod memory;
+mod tensor;
 #[cfg(test)]
 mod tests;
 mod warp;
@@ -22,17 +23,27 @@ use super::{
     Block, Constant, Function, Kind, Location, NONE, Parameter, Program, Relocation, Slot, Variable, control_flow,
 };
 use crate::inspect::{Class, FloatType};
+use crate::numerics::Modes;
 use crate::ptx::PtxError;
 use crate::ptx::ast::{self, Initial, Space, Special};
 
 /// Where device memory is allocated, its addresses are multiples of this.
 const MOST_ALIGN: u64 = 512;
 
+/// Decodes a module, to compute as the defaults say.
+///
+/// # Errors
+/// As for [`decode_for`].
+#[cfg(test)]
+pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
+    decode_for(module, Modes::default())
+}
+
 /// Decodes a module.
 ///
 /// # Errors
 /// The first instruction or declaration that this device does not have, with its line.
-pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
+pub(crate) fn decode_for(module: &ast::Module, modes: Modes) -> Result<Program, PtxError> {
     let layout = Layout::of(module)?;
     let locations = module
         .locations
@@ -49,7 +60,7 @@ pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
     let mut forms = HashMap::new();
     for (index, function) in module.functions.iter().enumerate() {
         if function.has_body {
-            let decoded = decode_function(module, &layout, index, &mut forms, &mut program)?;
+            let decoded = decode_function(module, &layout, index, &mut forms, &mut program, modes)?;
             program.functions.push(decoded);
         }
     }
@@ -167,6 +178,7 @@ fn decode_function(
     index: usize,
     forms: &mut builder::Forms,
     program: &mut Program,
+    modes: Modes,
 ) -> Result<Function, PtxError> {
     let function = &module.functions[index];
     let (runs, labels) = runs(function);
@@ -179,7 +191,7 @@ fn decode_function(
 
     // First: what is read and written where. Instructions that cannot be reached are looked at too, for errors alone.
     let mut scratch = Program::default();
-    let mut survey = Builder::new(module, layout, index, forms, &mut scratch);
+    let mut survey = Builder::new(module, layout, index, forms, &mut scratch, modes);
     let mut spans = Vec::with_capacity(order.len());
     for (at, &run) in order.iter().enumerate() {
         let first = survey.op_count();
@@ -200,7 +212,7 @@ fn decode_function(
     // Then the operations.
     let base = u32::try_from(program.ops.len()).map_err(|_| error("too many instructions"))?;
     let first_block = program.blocks.len();
-    let mut builder = Builder::new(module, layout, index, forms, program);
+    let mut builder = Builder::new(module, layout, index, forms, program, modes);
     builder.place(&assignment, base, spans.iter().map(|span| base + span.first).collect(), label_places);
     for (at, &run) in order.iter().enumerate() {
         builder.open_block();

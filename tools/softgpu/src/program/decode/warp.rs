@@ -3,7 +3,7 @@
 use super::builder::{Builder, describe};
 use super::layout;
 use crate::isa::forms::{Build, Matched};
-use crate::program::{Barrier, BarrierKind, Builtin, Call, CallTarget, Kind, NONE, Slot, TensorForm, TensorOp};
+use crate::program::{Barrier, BarrierKind, Builtin, Call, CallTarget, Kind, NONE, Slot};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Operand, Scope, Space, Variable};
 
@@ -156,55 +156,6 @@ impl<'a> Builder<'a> {
         self.program.barriers.push(Barrier { kind, aligned });
         self.op(Kind::Barrier, form.form.class, [d, NONE], s, extra);
         Ok(())
-    }
-
-    pub(super) fn tensor(&mut self, form: TensorForm) -> Result<(), PtxError> {
-        // Registers of d, a, b and c.
-        let (counts, operands) = match form {
-            TensorForm::LoadMatrix { matrices, .. } => ([usize::from(matrices), 0, 0, 0], self.expect_operands(2..=2)?),
-            TensorForm::MmaM16N8K16 { .. } | TensorForm::MmaM16N8K8Tf32 => ([4, 4, 2, 4], self.expect_operands(4..=4)?),
-            TensorForm::MmaM16N8K8 { .. } => ([4, 2, 1, 4], self.expect_operands(4..=4)?),
-        };
-        let mut op = TensorOp {
-            form,
-            d: Vec::new(),
-            a: Vec::new(),
-            b: Vec::new(),
-            c: Vec::new(),
-            address: crate::program::Address::Constant,
-            offset: 0,
-        };
-        if let TensorForm::LoadMatrix { .. } = form {
-            let (_, address, offset) = self.address(&operands[1], Space::Shared)?;
-            (op.address, op.offset) = (address, offset);
-        } else {
-            let lists = [&mut op.a, &mut op.b, &mut op.c];
-            for ((list, operand), &count) in lists.into_iter().zip(&operands[1..]).zip(&counts[1..]) {
-                for element in self.fragment(operand, count)? {
-                    list.push(self.source(element, 4)?);
-                }
-            }
-        }
-        for element in self.fragment(&operands[0], counts[0])? {
-            op.d.push(self.result(element, 4)?);
-        }
-        let extra = id(&self.program.tensor_ops);
-        self.program.tensor_ops.push(op);
-        self.op(Kind::Tensor, crate::inspect::Class::Tensor, [NONE; 2], [NONE; 4], extra);
-        Ok(())
-    }
-
-    /// The registers of a matrix fragment.
-    fn fragment<'o>(&self, operand: &'o Operand, count: usize) -> Result<&'o [Operand], PtxError> {
-        let elements = match operand {
-            Operand::Vector(elements) => &elements[..],
-            single => std::slice::from_ref(single),
-        };
-        if elements.len() == count {
-            Ok(elements)
-        } else {
-            Err(self.error(format!("a fragment of {} registers, expected {count},", elements.len())))
-        }
     }
 
     /// `call (results), function, (arguments), prototype;` with each list optional.
