@@ -81,15 +81,24 @@ pub struct ValidateArguments {
 /// `oblate report`.
 #[derive(Debug, Args)]
 pub struct ReportArguments {
-    /// The operation
+    /// The operation, or a report that --json wrote (FILE.json)
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub operation: Option<String>,
     /// rows, classes, dtype or a parameter, name=value
     #[arg(long, value_name = "NAME=VALUE", conflicts_with = "all")]
     pub set: Vec<String>,
-    /// Every operation and shape of reports/counts.json
+    /// Every operation and shape of reports/counts.json, a row each
     #[arg(long)]
     pub all: bool,
+    /// Beside another operation, with the same --set, or a report in a file (FILE.json)
+    #[arg(long, value_name = "OTHER", conflicts_with = "all")]
+    pub compare: Option<String>,
+    /// Model this card: A100, H100, H200, RTX-4090, B200, RTX-5090; all of them without it
+    #[arg(long, value_name = "NAME")]
+    pub card: Vec<String>,
+    /// Write a roofline plot of the card
+    #[arg(long, value_name = "FILE.svg", requires = "card")]
+    pub plot: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     pub json: bool,

@@ -96,6 +96,34 @@ pub enum Error {
         /// In letters, and in numbers where they are known.
         expected: String,
     },
+    /// A card whose figures are not known here.
+    #[error("no card {name}, expected A100, H100, H200, RTX 4090, B200 or RTX 5090")]
+    NoCard {
+        /// As it came.
+        name: String,
+    },
+    /// A file that is no report, or holds several.
+    #[error("{}: expected one report, as oblate report OPERATION --json writes it: {what}", path.display())]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// `--set` where nothing is counted.
+    #[error("--set: both reports are files, expected an operation to set it for")]
+    NothingToSet,
+    /// `--plot` of several cards.
+    #[error("--plot: a plot is of one card, expected --card once")]
+    PlotOfCards,
+    /// A plot that cannot be drawn.
+    #[error("{}: not drawn: {what}", path.display())]
+    Plot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
     /// `validate --device reference`.
     #[error("validate compares with the reference, expected --device auto, gpu or software")]
     ReferenceAgainstItself,

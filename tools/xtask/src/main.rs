@@ -14,8 +14,8 @@ use clap::{Parser, Subcommand};
 use process::Failure;
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Process, ExitCode};
 
 /// The development commands of oblate.
 #[derive(Parser)]
@@ -46,6 +46,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Counts what operations do and models what cards need for it, with ptxas's data for every default architecture:
+    /// `cargo oblate report`
+    #[command(disable_help_flag = true)]
+    Report {
+        /// What `oblate report` is given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Writes src/bindings.rs from the headers that host and device share
     Bindgen {
         /// Writes nothing and fails when the file is not what the headers say
@@ -69,7 +77,13 @@ fn main() -> ExitCode {
         }),
         Command::Check => check::all(&root).map(|()| ExitCode::SUCCESS),
         Command::Test { all, filters } => test::run(&root, all, &filters),
-        Command::Validate { arguments } => validate(&root, &arguments),
+        Command::Validate { arguments } => {
+            toolkit::nvcc(&root).and_then(|_| process::exit_code(&mut oblate(&root, "validate", &arguments)))
+        }
+        Command::Report { arguments } => toolkit::nvcc(&root).and_then(|_| {
+            let mut report = oblate(&root, "report", &arguments);
+            process::exit_code(report.env("OBLATE_CUDA_ARCHS", nvcc::DEFAULT_ARCHITECTURES))
+        }),
         Command::Bindgen { check } => {
             let run = if check { bindings::check } else { bindings::write };
             run(&root).map(|()| ExitCode::SUCCESS)
@@ -91,9 +105,8 @@ fn root() -> PathBuf {
 }
 
 /// Builds the command line and hands over to it; its exit code is ours.
-fn validate(root: &std::path::Path, arguments: &[OsString]) -> Result<ExitCode, Failure> {
-    toolkit::nvcc(root)?;
+fn oblate(root: &Path, command: &str, arguments: &[OsString]) -> Process {
     let mut oblate = process::cargo(root);
-    oblate.args(["run", "--release", "--package", "oblate-cli", "--bin", "oblate", "--", "validate"]).args(arguments);
-    process::exit_code(&mut oblate)
+    oblate.args(["run", "--release", "--package", "oblate-cli", "--bin", "oblate", "--", command]).args(arguments);
+    oblate
 }

@@ -1,15 +1,27 @@
-//! `oblate report`: what one call of an operation moves and executes, counted by the software device. Nothing is timed.
+//! `oblate report`: what one call of an operation moves and executes, counted by the software device, and what a card would
+//! need for it at least, modelled from published peaks. Nothing is timed.
 
+pub mod cards;
+pub mod limits;
+mod metrics;
+pub mod occupancy;
+mod overview;
+mod roofline;
 mod shapes;
 mod table;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use oblate::fatbin::RESOURCES;
 use oblate::operations::Operation as Card;
 use oblate_softgpu::inspect::counters::Counters;
+use occupancy::{Block, Occupancy};
+pub use overview::overview;
+pub use roofline::roofline;
 pub use shapes::{SHAPES, Shape};
-pub use table::table;
+pub use table::{compared, table};
 
 use crate::dispatch::{self, Call};
 use crate::place::{Placement, Session};
@@ -46,8 +58,8 @@ pub struct Launch {
     pub counters: Counters,
 }
 
-/// What ptxas made of a kernel on one architecture.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+/// What ptxas made of a kernel on one architecture, and how a multiprocessor of it holds the blocks of a launch.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Compiled {
     /// The entry point.
     pub kernel: &'static str,
@@ -57,6 +69,10 @@ pub struct Compiled {
     pub registers: u32,
     /// Bytes that a thread stores and loads because registers ran out.
     pub spill_bytes: u32,
+    /// Shared memory of a block: the kernel's own, and what the launch adds.
+    pub shared_bytes: u32,
+    /// None for an architecture whose limits the catalogue lacks.
+    pub occupancy: Option<Occupancy>,
 }
 
 impl Report {
@@ -107,19 +123,46 @@ impl Report {
         total
     }
 
-    /// What ptxas made of the kernels that were launched, where the library was built with cubins.
+    /// Floating-point operations, two of each product of the tensor cores among them.
+    pub fn flops(&self) -> f64 {
+        let total = self.total();
+        total.flops.values().chain(total.tensor_flops().values()).sum::<u64>() as f64
+    }
+
+    /// What ptxas made of the kernels that were launched, on each architecture that the library was built for: a row for
+    /// each kernel and shape of block.
     pub fn compiled(&self) -> Vec<Compiled> {
-        let launched = |kernel: &str| self.launches.iter().any(|launch| launch.kernel == kernel);
-        RESOURCES
-            .iter()
-            .filter(|resources| launched(resources.kernel))
-            .map(|resources| Compiled {
-                kernel: resources.kernel,
-                architecture: resources.architecture,
-                registers: resources.registers,
-                spill_bytes: resources.spill_store_bytes + resources.spill_load_bytes,
-            })
-            .collect()
+        let mut compiled: Vec<Compiled> = Vec::new();
+        for launch in &self.launches {
+            for resources in RESOURCES.iter().filter(|resources| resources.kernel == launch.kernel) {
+                let block = Block {
+                    threads: launch.block.iter().product(),
+                    registers: resources.registers,
+                    shared_bytes: resources.shared_bytes + launch.dynamic_shared_bytes,
+                };
+                let row = Compiled {
+                    kernel: resources.kernel,
+                    architecture: resources.architecture,
+                    registers: resources.registers,
+                    spill_bytes: resources.spill_store_bytes + resources.spill_load_bytes,
+                    shared_bytes: block.shared_bytes,
+                    occupancy: cards::architecture(resources.architecture).map(|has| Occupancy::of(block, has)),
+                };
+                if !compiled.contains(&row) {
+                    compiled.push(row);
+                }
+            }
+        }
+        compiled
+    }
+
+    /// A report that `oblate report --json` wrote.
+    ///
+    /// # Errors
+    /// `Read` when the file cannot be read; `NotAReport` when it does not hold one report.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        serde_json::from_slice(&bytes).map_err(|error| Error::NotAReport { path: path.into(), what: error.to_string() })
     }
 }
 

@@ -1,25 +1,42 @@
 //! A report as text.
 
+use std::fmt::Write;
+
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
-use oblate_softgpu::inspect::counters::Traffic;
 
-use super::Report;
+use super::cards::{CATALOGUE, Card};
+use super::limits::Limits;
+use super::metrics::{self, Value, grouped, microseconds};
+use super::{Compiled, Report};
 
-/// The counts of a report, its launches, and what ptxas made of its kernels.
-pub fn table(report: &Report) -> String {
-    let set: Vec<String> = report.set.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let compiled = if report.compiled().is_empty() { String::new() } else { format!("{}\n", compiled(report)) };
-    format!(
-        "{} {}\ncounted on the PTX by the software device, not timed; ptxas may merge or drop instructions\n{}\n{}\n{compiled}",
-        report.operation,
-        set.join(" "),
-        counts(report),
-        launches(report),
-    )
+/// What every table of counts says of them.
+pub(super) const COUNTED: &str =
+    "counted on the PTX by the software device, before ptxas, which may merge, add or drop instructions; not timed";
+/// What every table of limits says of them.
+pub(super) const MODELLED: &str = "modelled, no measurement: the least time in microseconds by published peaks for each resource alone, all at work at once";
+
+/// The counts of a report, its launches, what ptxas made of its kernels, and what the cards would need at least.
+pub fn table(report: &Report, compiled: &[Compiled], cards: &[&'static Card]) -> String {
+    let mut text = format!("{}\n{COUNTED}\n{}\n{}\n", heading(report), counts(report), launches(report));
+    if !compiled.is_empty() {
+        let _ = writeln!(text, "by ptxas, and what a multiprocessor holds of it\n{}", kernels(compiled));
+    }
+    let _ = writeln!(text, "{MODELLED}; * the largest\n{}", limits(report, cards));
+    text + &footnotes(report, cards)
 }
 
-fn new(header: &[&str]) -> Table {
+/// `spherical.dense classes=10 dtype=f32`.
+pub(super) fn heading(report: &Report) -> String {
+    format!("{} {}", report.operation, set(report))
+}
+
+/// `classes=10 dtype=f32`.
+pub(super) fn set(report: &Report) -> String {
+    report.set.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn new(header: &[String]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     if !header.is_empty() {
@@ -28,99 +45,175 @@ fn new(header: &[&str]) -> Table {
     table
 }
 
-fn counts(report: &Report) -> Table {
-    let total = report.total();
-    let mut table = new(&[]);
-    let mut row = |name: &str, value: String| {
-        table.add_row([name.to_owned(), value]);
-    };
-    row("bytes moved", grouped(report.moved_bytes));
-    row("bytes compulsory (inputs and outputs, once)", grouped(report.compulsory_bytes));
-    row("moved / compulsory", ratio(report.moved_bytes, report.compulsory_bytes));
-    for (name, traffic) in [("loads", &total.global_loads), ("stores", &total.global_stores)] {
-        row(&format!("global {name}: bytes moved"), grouped(traffic.moved_bytes()));
-        row(&format!("global {name}: sectors of 32 bytes / request"), ratio(traffic.sectors, traffic.requests));
-        row(&format!("global {name}: requests by bytes a lane"), widths(traffic));
-    }
-    row("shared memory: requests", grouped(total.shared.requests));
-    row("shared memory: wavefronts", grouped(total.shared.wavefronts));
-    row("shared memory: bank conflicts", grouped(total.shared.conflicts));
-    row("local memory: bytes", grouped(total.local_bytes));
-    row("global atomics: operations", grouped(total.global_atomics.operations));
-    row("shared atomics: operations", grouped(total.shared_atomics));
-    row("warp instructions", grouped(total.instructions()));
-    for (class, count) in &total.warp_instructions {
-        row(&format!("  {class:?}").to_lowercase(), grouped(*count));
-    }
-    row("active lanes an instruction, mean", format!("{:.2}", total.mean_active_lanes()));
-    row("divergent branches", grouped(total.divergent_branches));
-    for (of, flops) in &total.flops {
-        row(&format!("{of:?} flops").to_lowercase(), grouped(*flops));
-    }
-    for (name, count) in &total.tensor {
-        row(&format!("tensor cores: {name}"), grouped(*count));
-    }
-    for (of, flops) in total.tensor_flops() {
-        row(&format!("tensor cores: {of} operations"), grouped(flops));
-    }
-    row("barriers of blocks", grouped(total.barriers));
-    row("barriers on the longest path", grouped(total.barrier_chain));
-    row("launches", grouped(total.launches));
-    if let Some(column) = table.column_mut(1) {
+/// Aligns every column but the first `left` to the right.
+pub(super) fn numbers_right(table: &mut Table, left: usize) {
+    for column in table.column_iter_mut().skip(left) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+}
+
+fn words<const N: usize>(header: [&str; N]) -> Vec<String> {
+    header.map(str::to_owned).to_vec()
+}
+
+fn counts(report: &Report) -> Table {
+    let mut table = new(&[]);
+    for (name, value) in metrics::counts(report) {
+        table.add_row([name, value.text()]);
+    }
+    numbers_right(&mut table, 1);
     table
 }
 
 fn launches(report: &Report) -> Table {
-    let mut table = new(&["launch", "grid", "block", "bytes moved", "warp instructions"]);
+    let mut table = new(&words(["launch", "grid", "block", "dynamic shared", "bytes moved", "warp instructions"]));
     for launch in &report.launches {
         let extent = |[x, y, z]: [u32; 3]| if (y, z) == (1, 1) { x.to_string() } else { format!("{x} x {y} x {z}") };
         table.add_row([
             launch.kernel.clone(),
             extent(launch.grid),
             extent(launch.block),
+            grouped(launch.dynamic_shared_bytes.into()),
             grouped(launch.counters.moved_bytes()),
             grouped(launch.counters.instructions()),
         ]);
     }
+    numbers_right(&mut table, 1);
     table
 }
 
-fn compiled(report: &Report) -> Table {
-    let mut table = new(&["kernel, by ptxas", "architecture", "registers", "spilled bytes"]);
-    for compiled in report.compiled() {
+fn kernels(compiled: &[Compiled]) -> Table {
+    let mut table = new(&words([
+        "kernel",
+        "architecture",
+        "registers",
+        "spilled bytes",
+        "shared bytes",
+        "blocks",
+        "warps",
+        "occupancy",
+        "bound by",
+    ]));
+    for compiled in compiled {
+        let [blocks, warps, share, bound_by] = match &compiled.occupancy {
+            Some(occupancy) => [
+                occupancy.blocks.to_string(),
+                occupancy.warps.to_string(),
+                format!("{:.0} %", 100.0 * occupancy.share),
+                occupancy.bound_by.to_owned(),
+            ],
+            None => [const { String::new() }; 4],
+        };
         table.add_row([
             compiled.kernel.to_owned(),
             compiled.architecture.to_owned(),
             compiled.registers.to_string(),
-            compiled.spill_bytes.to_string(),
+            grouped(compiled.spill_bytes.into()),
+            grouped(compiled.shared_bytes.into()),
+            blocks,
+            warps,
+            share,
+            bound_by,
         ]);
     }
+    numbers_right(&mut table, 2);
     table
 }
 
-/// `16: 1,024, 2: 12`: the widths that there are.
-fn widths(traffic: &Traffic) -> String {
-    let counted = (0..).map(|i| 1u32 << i).zip(traffic.by_width).filter(|(_, count)| *count > 0);
-    counted.map(|(bytes, count)| format!("{bytes}: {}", grouped(count))).collect::<Vec<_>>().join(", ")
-}
-
-fn ratio(a: u64, b: u64) -> String {
-    if b == 0 { "none".to_owned() } else { format!("{:.3}", a as f64 / b as f64) }
-}
-
-/// `1,234,567`.
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
+/// A row for each card, a column for each resource that any of them uses.
+fn limits(report: &Report, cards: &[&'static Card]) -> Table {
+    let total = report.total();
+    let all: Vec<Limits> = cards.iter().map(|card| Limits::of(&total, card)).collect();
+    let mut resources: Vec<&str> = Vec::new();
+    for term in all.iter().flat_map(|limits| &limits.terms) {
+        if !resources.contains(&term.resource) {
+            resources.push(term.resource);
         }
-        text.push(digit);
+    }
+    let mut header = words(["card"]);
+    header.extend(resources.iter().map(ToString::to_string));
+    header.extend(words(["chain", "limit without chain", "limit", "memory, nothing cached"]));
+    let mut table = new(&header);
+    for limits in &all {
+        let largest = limits.limit(true).map(|term| term.resource);
+        let cell = |resource: &str, us: f64| {
+            format!("{}{}", microseconds(us), if largest == Some(resource) { " *" } else { "" })
+        };
+        let mut row = words([limits.card]);
+        for resource in &resources {
+            let term = limits.terms.iter().find(|term| term.resource == *resource);
+            row.push(term.map_or_else(String::new, |term| cell(resource, term.microseconds)));
+        }
+        row.push(cell("chain", limits.chain.microseconds));
+        row.extend(
+            [false, true]
+                .map(|with| limits.limit(with).map_or_else(String::new, |term| microseconds(term.microseconds))),
+        );
+        row.push(microseconds(limits.uncached.microseconds));
+        table.add_row(row);
+    }
+    numbers_right(&mut table, 1);
+    table
+}
+
+/// Where the figures are from, and what the limits leave out.
+pub(super) fn footnotes(report: &Report, cards: &[&'static Card]) -> String {
+    let total = report.total();
+    let latencies = &CATALOGUE.latencies;
+    let mut text = format!(
+        "chain: launches: {}, of {} us each; barriers on the longest path: {}, of {} clocks each; {}\n",
+        total.launches,
+        latencies.launch_us.0,
+        total.barrier_chain,
+        latencies.block_barrier_clocks.0,
+        CATALOGUE.sources[&latencies.launch_us.1],
+    );
+    for card in cards {
+        for of in Limits::of(&total, card).without_peak {
+            let _ = writeln!(text, "{}: no peak is published for {of}, which no limit counts", card.name);
+        }
+        if !total.tensor_flops().is_empty() {
+            let _ = writeln!(text, "{}: {}", card.name, CATALOGUE.sources[&card.mma_sync.1]);
+        }
     }
     text
+}
+
+/// Two reports side by side, and the second by the first.
+pub fn compared(first: &Report, second: &Report, cards: &[&'static Card]) -> String {
+    let rows = |report: &Report| [metrics::counts(report), metrics::modelled(report, cards)].concat();
+    let (a, b) = (rows(first), rows(second));
+    let mut table = new(&words(["", "A", "B", "B / A"]));
+    for (name, values) in side_by_side(&a, &b) {
+        let text = |value: Option<Value>| value.map_or_else(String::new, Value::text);
+        let quotient = match values {
+            [Some(a), Some(b)] if a.number() != 0.0 && !a.number().is_nan() => {
+                format!("{:.3}", b.number() / a.number())
+            }
+            _ => String::new(),
+        };
+        table.add_row([name, text(values[0]), text(values[1]), quotient]);
+    }
+    numbers_right(&mut table, 1);
+    format!("A: {}\nB: {}\n{COUNTED}\n{MODELLED}\n{table}\n", heading(first), heading(second))
+}
+
+type Rows = [(String, Value)];
+
+/// The rows of both, those of the second alone after the row that they follow there.
+fn side_by_side(a: &Rows, b: &Rows) -> Vec<(String, [Option<Value>; 2])> {
+    let mut rows: Vec<(String, [Option<Value>; 2])> =
+        a.iter().map(|(name, value)| (name.clone(), [Some(*value), None])).collect();
+    let mut next = 0;
+    for (name, value) in b {
+        let at = rows.iter().position(|(other, _)| other == name).unwrap_or_else(|| {
+            rows.insert(next, (name.clone(), [None; 2]));
+            next
+        });
+        rows[at].1[1] = Some(*value);
+        next = at + 1;
+    }
+    rows
 }
 
 #[cfg(test)]
@@ -128,8 +221,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_come_in_threes() {
-        let numbers = [0, 999, 1000, 123_456, 1_234_567];
-        assert_eq!(numbers.map(grouped), ["0", "999", "1,000", "123,456", "1,234,567"]);
+    fn rows_of_one_alone_keep_their_place() {
+        let rows = |names: &str| names.chars().map(|name| (name.to_string(), Value::Count(1))).collect::<Vec<_>>();
+        let merged = side_by_side(&rows("abd"), &rows("acde"));
+        let merged = merged.iter().map(|(name, [a, b])| (name.as_str(), a.is_some(), b.is_some()));
+        let expected =
+            [("a", true, true), ("c", false, true), ("b", true, false), ("d", true, true), ("e", false, true)];
+        assert_eq!(merged.collect::<Vec<_>>(), expected);
     }
 }
