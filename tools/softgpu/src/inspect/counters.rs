@@ -133,10 +133,11 @@ impl Counters {
     }
 }
 
-/// Products of an operation of the tensor cores, and the type of its factors: 2,048 and `bf16` of `m16n8k16.bf16`. None for
-/// one that multiplies nothing.
+/// Products of an operation of the tensor cores, and the type of its first factor: 2,048 and `f16` of `m16n8k16.f16.f16`.
+/// None for one that multiplies nothing.
 fn products(name: &str) -> Option<(u64, &str)> {
-    let (shape, of) = name.strip_prefix('m')?.split_once('.')?;
+    let (shape, types) = name.strip_prefix('m')?.split_once('.')?;
+    let of = types.split('.').next()?;
     let sizes: Option<Vec<u64>> = shape.split(['n', 'k']).map(|size| size.parse().ok()).collect();
     sizes.filter(|sizes| sizes.len() == 3).map(|sizes| (sizes.iter().product(), of))
 }
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn tensor_flops_by_type() {
-        let tensor = [("m16n8k16.bf16", 3), ("m16n8k8.bf16", 1), ("m16n8k32.s8", 1), ("ldmatrix.x4", 7)];
+        let tensor = [("m16n8k16.bf16", 3), ("m16n8k8.bf16", 1), ("m16n8k32.s8.u8", 1), ("movmatrix", 7)];
         let tensor = tensor.map(|(name, count)| (name.to_owned(), count)).into();
         let counters = Counters { tensor, ..Counters::default() };
         assert_eq!(counters.tensor_flops(), [("bf16", 3 * 4096 + 2048), ("s8", 8192)].into());
