@@ -6,9 +6,11 @@ mod check;
 mod kernels;
 #[path = "../../../build/nvcc.rs"]
 mod nvcc;
+mod peers;
 mod process;
 mod test;
 mod toolkit;
+mod wheels;
 
 use clap::{Parser, Subcommand};
 use process::Failure;
@@ -66,6 +68,16 @@ enum Command {
         #[arg(long, value_name = "LIST")]
         architectures: Option<String>,
     },
+    /// Compiles Triton kernels for sm_80, runs them on the software device, judges and counts them (installs Triton)
+    Peers {
+        /// The repository of a public peer, or a folder of several: Inf-CLIP, Liger-Kernel, ml-cross-entropy; without it,
+        /// three kernels of ours
+        path: Option<PathBuf>,
+        /// Takes the inputs from this safetensors file, as PEER.TENSOR, and runs the peers that it names; a run leaves
+        /// its own in target/peers/inputs.safetensors
+        #[arg(long, value_name = "FILE")]
+        input: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -91,6 +103,7 @@ fn main() -> ExitCode {
         Command::Kernels { architectures } => {
             kernels::compile(&root, architectures.as_deref()).map(|()| ExitCode::SUCCESS)
         }
+        Command::Peers { path, input } => peers::run(&root, path.as_deref(), input.as_deref()),
     };
     done.unwrap_or_else(|Failure(message)| {
         eprintln!("xtask: {message}");
