@@ -2,6 +2,7 @@
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
+use oblate_softgpu::inspect::FloatType;
 use oblate_softgpu::inspect::counters::Counters;
 
 use crate::launch::Ran;
@@ -40,8 +41,8 @@ pub(crate) fn counts(results: &[Ran]) -> Table {
         let each = each.collect::<Vec<_>>();
         if each.is_empty() { "0".into() } else { each.join("\n") }
     });
-    row("f32 flops", &|c| grouped(c.fp32_flops()));
-    row("atomics in global memory", &|c| grouped(c.atomics[0]));
+    row("f32 flops", &|c| grouped(c.flops.get(&FloatType::F32).copied().unwrap_or(0)));
+    row("atomics in global memory", &|c| grouped(c.global_atomics.operations));
     row("barriers", &|c| grouped(c.barriers));
     let findings = results.iter().map(|result| result.findings.len().to_string());
     table.add_row(std::iter::once("findings".to_owned()).chain(findings));
