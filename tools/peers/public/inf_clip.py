@@ -12,6 +12,8 @@ BLOCK, HEAD = 64, 128
 
 def run(tensors):
     q, k = tensors["Q"], tensors["K"]
+    if q.shape[1] % HEAD:
+        raise ValueError(f"Q has {q.shape[1]} columns, expected a multiple of {HEAD}")
     logits = wide(q) @ wide(k).T
     high = logits.max(1)
     lse = high + numpy.log(numpy.exp(logits - high[:, None]).sum(1))

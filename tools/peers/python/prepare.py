@@ -24,7 +24,7 @@ import triton
 from peer import DTYPES, Peer, Refused, Run, elements
 from lift import lift
 from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
+from triton.compiler import ASTSource, CompilationError
 
 HERE = Path(__file__).parent.parent
 SEED = 20_240_601
@@ -108,7 +108,10 @@ def compile(peer: Peer, function, run: Run):
             attributes[(index,)] = [["tt.divisibility", DIVISIBLE]]
     source = ASTSource(function, signature, constants, attributes)
     options = {"num_warps": peer.warps, "num_stages": peer.stages}
-    return triton.compile(source, target=GPUTarget("cuda", 80, 32), options=options), signature
+    try:
+        return triton.compile(source, target=GPUTarget("cuda", 80, 32), options=options), signature
+    except CompilationError as error:
+        raise Refused(f"{peer.name} does not compile: {error}") from None
 
 
 def write(peer: Peer, function, run: Run, out: Path) -> None:
@@ -156,7 +159,11 @@ def prepare(out: Path, root: Path | None, given: Path | None) -> None:
         lifted = folder / "lifted.py"
         lifted.write_text(lift(repository, source, peer.kernel))
         print(f"peers: compiling {peer.name} ({peer.kernel} of {source})", file=sys.stderr)
-        write(peer, getattr(load(lifted, peer.name), peer.kernel), peer.run(mine), folder)
+        try:
+            run = peer.run(mine)
+        except (ValueError, IndexError) as error:
+            raise Refused(f"{peer.name}: its inputs do not fit together: {error}") from None
+        write(peer, getattr(load(lifted, peer.name), peer.kernel), run, folder)
     if not used:
         names = ", ".join(f"{peer.name}." for peer, *_ in found(root))
         raise Refused(f"{given} has no tensor of a peer to run; expected names that begin with {names}")

@@ -7,6 +7,7 @@ mod compile;
 mod find;
 #[path = "../../../../build/nvcc.rs"]
 mod nvcc;
+mod peers;
 mod support;
 
 use std::path::Path;
