@@ -14,13 +14,18 @@ use std::process::Command;
 #[macro_use]
 mod support;
 
+mod algebra;
 mod blocks;
+mod collectives;
 mod control;
 mod graphs;
 mod grids;
+mod images;
 mod matmul;
 mod memory;
+mod networks;
 mod numbers;
+mod signals;
 mod sorting;
 mod sparse;
 mod warps;

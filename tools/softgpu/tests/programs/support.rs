@@ -22,6 +22,17 @@ impl Program {
         Self::of(compile::compile(&format!("tests/programs/{name}.cu"), &[]))
     }
 
+    /// Compiles `name.cu` for a later architecture and loads it, on a device that has it: where this process's is an
+    /// older one, `test` is run in a process of its own, and there is nothing left to do here.
+    pub(crate) fn load_for(name: &str, architecture: u32, test: &str) -> Option<Self> {
+        let capability = format!("{}.{}", architecture / 10, architecture % 10);
+        if std::env::var("SOFTGPU_CC").is_ok_and(|set| set == capability) {
+            return Some(Self::of(compile::compile_for(architecture, &format!("tests/programs/{name}.cu"), &[])));
+        }
+        crate::run_again(&[("SOFTGPU_CC", &capability)], &["--exact", test]);
+        None
+    }
+
     fn of(image: Vec<u8>) -> Self {
         oblate_softgpu::install_as(Choice::Software).expect("the software device");
         let context = CudaContext::new(0).expect("a context");

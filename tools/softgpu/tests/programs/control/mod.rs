@@ -1,6 +1,6 @@
 //! Programs that branch, loop, call, print and assert.
 
-use crate::support::{Program, random};
+use crate::support::{Program, random, unit};
 
 #[test]
 fn divergent_loop() {
@@ -175,4 +175,40 @@ fn assertion() {
     let mut y = program.stream.alloc_zeros::<i32>(4).unwrap();
     launch!(program, "assertion", 1, 4; &x, &mut y);
     assert_eq!(program.stream.clone_dtoh(&y).unwrap(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn function_table() {
+    let program = Program::load("control/function_table");
+    let n = 192;
+    let which = random(8, n, |w| (w % 4) as i32);
+    let (a, b) = (random(9, n, unit), random(10, n, unit));
+    let device_which = program.stream.clone_htod(&which).unwrap();
+    let (device_a, device_b) = (program.stream.clone_htod(&a).unwrap(), program.stream.clone_htod(&b).unwrap());
+    let mut y = program.stream.alloc_zeros::<f32>(n).unwrap();
+    let mut z = program.stream.alloc_zeros::<f32>(n).unwrap();
+    launch!(program, "function_table", 3, 64; &device_which, &device_a, &device_b, &mut y, &mut z);
+    let table: [fn(f32, f32) -> f32; 4] = [|a, b| a + b, |a, b| a - b, |a, b| a * b, f32::max];
+    let of = |i: usize, next: usize| table[(which[i] as usize + next) % 4];
+    let expected: Vec<f32> = (0..n).map(|i| of(i, 0)(a[i], b[i])).collect();
+    assert_eq!(program.stream.clone_dtoh(&y).unwrap(), expected);
+    let expected: Vec<f32> = (0..n).map(|i| of(i, 1)(of(i, 1)(a[i], b[i]), b[i])).collect();
+    assert_eq!(program.stream.clone_dtoh(&z).unwrap(), expected);
+}
+
+#[test]
+fn formats() {
+    let program = Program::load("control/formats");
+    let record = launch!(program, "formats", 1, 1; &0u64);
+    let expected = "1 -2     3|4    |-0005|+6| 7|008
+4000000000 10 ff FF 0xff 010
+4464 -5000000000 -6000000000 18446744073709551615
+1.500000 2.35     -3.250|4.8       |+6
+1.234568e+04 1.2E-04 0.0001 1E-10 1e+20 100000 0x1p+0
+inf -inf 0 -0.000000e+00
+aB text|   right|left    |cu %
+    42|42    |
+no argument
+";
+    assert_eq!(record.launches[0].printed, expected);
 }

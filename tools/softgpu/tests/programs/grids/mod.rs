@@ -46,3 +46,23 @@ fn grid_barrier() {
     }
     assert_eq!(program.stream.clone_dtoh(&device_x).unwrap(), expected);
 }
+
+#[test]
+fn look_back() {
+    let program = Program::load("grids/look_back");
+    let n = 40 * 64 - 5;
+    let x = random(3, n, |w| w as u32);
+    let device_x = program.stream.clone_htod(&x).unwrap();
+    let mut y = program.stream.alloc_zeros::<u32>(n).unwrap();
+    let mut states = program.stream.alloc_zeros::<u64>(40).unwrap();
+    let mut ticket = program.stream.alloc_zeros::<u32>(1).unwrap();
+    launch!(program, "look_back", 40, 64; &device_x, &mut y, &mut states, &mut ticket, &(n as i32));
+    let expected: Vec<u32> = x
+        .iter()
+        .scan(0u32, |sum, &v| {
+            *sum = sum.wrapping_add(v);
+            Some(*sum)
+        })
+        .collect();
+    assert_eq!(program.stream.clone_dtoh(&y).unwrap(), expected);
+}

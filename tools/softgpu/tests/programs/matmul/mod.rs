@@ -1,5 +1,7 @@
 //! Matrix products: each type of the tensor core, and the tilings of libraries.
 
+mod tensor_core;
+
 use half::bf16;
 
 use crate::support::{Program, Record, random, unit};

@@ -223,3 +223,109 @@ fn conversions() {
 fn step_toward_zero(x: f32) -> f32 {
     f32::from_bits(x.to_bits() - 1)
 }
+
+/// The first 32 bits of the fraction of the cube root of a prime, exactly.
+fn root_bits(prime: u64) -> u32 {
+    let target = u128::from(prime) << 96;
+    let (mut low, mut high) = (0u128, 1 << 36); // low^3 <= p 2^96 < high^3
+    while high - low > 1 {
+        let middle = u128::midpoint(low, high);
+        if middle * middle * middle <= target { low = middle } else { high = middle }
+    }
+    low as u32
+}
+
+fn sha256_of(message: &[u8; 64], constants: &[u32]) -> [u32; 8] {
+    let mut w: Vec<u32> = message.chunks(4).map(|c| u32::from_be_bytes(c.try_into().unwrap())).collect();
+    for i in 16..64 {
+        let a = w[i - 15].rotate_right(7) ^ w[i - 15].rotate_right(18) ^ (w[i - 15] >> 3);
+        let b = w[i - 2].rotate_right(17) ^ w[i - 2].rotate_right(19) ^ (w[i - 2] >> 10);
+        w.push(w[i - 16].wrapping_add(a).wrapping_add(w[i - 7]).wrapping_add(b));
+    }
+    let start = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19u32];
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = start;
+    for (&k, &w) in constants.iter().zip(&w) {
+        let one = [e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25), (e & f) ^ (!e & g), k, w];
+        let one = one.into_iter().fold(h, u32::wrapping_add);
+        let two = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
+        let two = two.wrapping_add((a & b) ^ (a & c) ^ (b & c));
+        (h, g, f, e, d, c, b, a) = (g, f, e, d.wrapping_add(one), c, b, a, one.wrapping_add(two));
+    }
+    let end = [a, b, c, d, e, f, g, h];
+    std::array::from_fn(|i| start[i].wrapping_add(end[i]))
+}
+
+#[test]
+fn sha256() {
+    let program = Program::load("numbers/sha256");
+    let primes = (2u64..).filter(|n| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0)).take(64);
+    let constants: Vec<u32> = primes.map(root_bits).collect();
+    let bytes: Vec<u8> = constants.iter().flat_map(|c| c.to_le_bytes()).collect();
+    let mut symbol = program.module.get_global("constants", &program.stream).unwrap();
+    program.stream.memcpy_htod(&bytes, &mut symbol).unwrap();
+    let padded = |text: &[u8]| -> [u8; 64] {
+        let mut block = [0; 64];
+        block[..text.len()].copy_from_slice(text);
+        block[text.len()] = 0x80;
+        block[56..].copy_from_slice(&(8 * text.len() as u64).to_be_bytes());
+        block
+    };
+    let messages: Vec<[u8; 64]> =
+        (0..50u8).map(|i| if i == 0 { padded(b"abc") } else { padded(&vec![i; usize::from(i)]) }).collect();
+    let blocks: Vec<u32> = messages
+        .iter()
+        .flatten()
+        .copied()
+        .collect::<Vec<u8>>()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&c| u32::from_le_bytes(c))
+        .collect();
+    let device_blocks = program.stream.clone_htod(&blocks).unwrap();
+    let mut digests = program.stream.alloc_zeros::<u32>(8 * messages.len()).unwrap();
+    launch!(program, "sha256", 2, 32; &device_blocks, &mut digests, &(messages.len() as i32));
+    let digests = program.stream.clone_dtoh(&digests).unwrap();
+    for (i, (message, got)) in messages.iter().zip(digests.chunks(8)).enumerate() {
+        assert_eq!(got, sha256_of(message, &constants), "message {i}");
+    }
+    assert_eq!(digests[..2], [0xba7816bf, 0x8f01cfea]); // the standard's digest of "abc"
+}
+
+#[test]
+fn monte_carlo() {
+    let program = Program::load("numbers/monte_carlo");
+    let (paths, steps) = (128usize, 20);
+    let [spot, strike, rate, volatility] = [100.0f64, 105.0, 0.03, 0.25];
+    let mut payoffs = program.stream.alloc_zeros::<f64>(paths).unwrap();
+    let mut total = program.stream.alloc_zeros::<f64>(1).unwrap();
+    launch!(
+        program, "monte_carlo", 2, 64;
+        &mut payoffs, &mut total, &steps, &spot, &strike, &rate, &volatility
+    );
+    let payoffs = program.stream.clone_dtoh(&payoffs).unwrap();
+    for (t, &got) in payoffs.iter().enumerate() {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(t as u64 + 1);
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64
+        };
+        let (mut logarithm, dt) = (spot.ln(), 1.0 / f64::from(steps));
+        for _ in 0..steps {
+            let u = (next() + 0.5) * 2f64.powi(-53);
+            let turn = 2.0 * next() * 2f64.powi(-53);
+            let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::PI * turn).cos();
+            logarithm += (rate - 0.5 * volatility * volatility) * dt + volatility * dt.sqrt() * normal;
+        }
+        let value = (-rate).exp() * logarithm.exp();
+        let expected = (value - (-rate).exp() * strike).max(0.0);
+        // A step's terms are below 1 and round a dozen times, the logarithm itself is below 8; the price takes it whole.
+        let bound = f64::from(steps) * 20.0 * f64::EPSILON * 8.0 * value;
+        assert!((got - expected).abs() <= bound, "path {t}: {got} {expected}");
+    }
+    let sum: f64 = payoffs.iter().sum();
+    let total = program.stream.clone_dtoh(&total).unwrap()[0];
+    assert!((total - sum).abs() <= paths as f64 * f64::EPSILON * sum, "{total} {sum}"); // in another order
+}
