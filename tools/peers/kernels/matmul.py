@@ -17,8 +17,10 @@ def matmul(a, b, c, m, n, k, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK
     total = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
     for first in range(0, k, BLOCK_K):
         inner = first + depth
-        a_tile = tl.load(a + row[:, None] * k + inner[None, :], mask=(row[:, None] < m) & (inner[None, :] < k), other=0.0)
-        b_tile = tl.load(b + inner[:, None] * n + column[None, :], mask=(inner[:, None] < k) & (column[None, :] < n), other=0.0)
+        a_inside = (row[:, None] < m) & (inner[None, :] < k)
+        b_inside = (inner[:, None] < k) & (column[None, :] < n)
+        a_tile = tl.load(a + row[:, None] * k + inner[None, :], mask=a_inside, other=0.0)
+        b_tile = tl.load(b + inner[:, None] * n + column[None, :], mask=b_inside, other=0.0)
         total = tl.dot(a_tile, b_tile, total)
     tl.store(c + row[:, None] * n + column[None, :], total, mask=(row[:, None] < m) & (column[None, :] < n))
 
@@ -26,7 +28,7 @@ def matmul(a, b, c, m, n, k, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK
 def run(tensors):
     a, b = tensors["a"], tensors["b"]
     (m, k), n = a.shape, b.shape[1]
-    # A product of 8 terms and a sum is truncated to f32 once, so far as it is known of any card: 2^-22 of its largest term.
+    # A card truncates to f32 once for each 8 products, by no more than 2^-22 of the largest of them.
     bound = -(-k // 8) * 2.0**-22 * (numpy.abs(wide(a)) @ numpy.abs(wide(b)))
     arguments = {"a": a, "b": b, "c": numpy.zeros((m, n), numpy.float32), "m": m, "n": n, "k": k}
     return Run((-(-m // BLOCK), -(-n // BLOCK)), arguments, {"c": Expected(wide(a) @ wide(b), bound)})

@@ -1,4 +1,4 @@
-"""Inf-CLIP's forward kernel: the log-sum-exp of each row of Q K', never held whole. Tiles, warps and stages are its own.
+"""Inf-CLIP's forward kernel: the log-sum-exp of each row of Q K', never held whole, in its own tiles.
 
 Its callers widen to f32; in bf16 it multiplies on the same units as a kernel that keeps what the encoder gave.
 """
@@ -17,7 +17,7 @@ def run(tensors):
     logits = wide(q) @ wide(k).T
     high = logits.max(1)
     lse = high + numpy.log(numpy.exp(logits - high[:, None]).sum(1))
-    # A logit is truncated once for each 8 products; each tile's step of the online sum has exp, two products and a tree.
+    # A logit is truncated once for each 8 products; a tile's step of the online sum has exp, two products and a tree.
     of_logits = -(-q.shape[1] // 8) * 2.0**-22 * (numpy.abs(wide(q)) @ numpy.abs(wide(k)).T).max(1)
     range_of_row = high - logits.min(1)
     tiles = -(-k.shape[0] // BLOCK)

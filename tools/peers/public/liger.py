@@ -50,7 +50,7 @@ def inputs(random):
     }
 
 
-SIZES = ("X_stride", "Y_stride", "loss_stride", "token_accuracy_stride", "predicted_tokens_stride", "n_cols", "ignore_index")
+SIZES = "X_stride Y_stride loss_stride token_accuracy_stride predicted_tokens_stride n_cols ignore_index".split()
 FLOATS = ("n_non_ignore", "sum_non_ignore_weight", "weight_sum")
 
 PEERS = [

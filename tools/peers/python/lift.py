@@ -1,4 +1,4 @@
-"""Lifts Triton functions out of sources that import torch: the kernel and all that it calls, into a module without it."""
+"""Lifts Triton functions, a kernel and all that it calls, out of sources that import torch."""
 
 import ast
 import builtins

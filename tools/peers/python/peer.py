@@ -1,4 +1,4 @@
-"""What a peer is: a Triton kernel with its types and constants, inputs to run it on, and what it has to give in float64."""
+"""What a peer is: a Triton kernel, inputs to run it on, and what it has to give in float64."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Peer:
-    """A kernel of a Triton source. Tile shapes, warps and stages are fixed here, not autotuned: counts depend on them."""
+    """A kernel of a Triton source. Tiles, warps and stages are fixed here, not autotuned: counts depend on them."""
 
     name: str
     source: str

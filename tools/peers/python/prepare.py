@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-# What the next release of Triton makes of a missing value is another thing; a multiplication and an addition fuse.
+# A multiplication and an addition fuse; Triton warns that a later release will have another default.
 os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
 
 import numpy
@@ -45,7 +45,8 @@ def known(folder: str) -> list[Peer]:
 
 def below(root: Path, peer: Peer) -> Path | None:
     """A peer's source below a folder of the user's, which may be its repository or hold several."""
-    return next((path for path in sorted(root.rglob(Path(peer.source).name)) if path.as_posix().endswith(f"/{peer.source}")), None)
+    candidates = sorted(root.rglob(Path(peer.source).name))
+    return next((path for path in candidates if path.as_posix().endswith(f"/{peer.source}")), None)
 
 
 def found(root: Path | None) -> list[tuple[Peer, Path, Path]]:
