@@ -41,12 +41,13 @@
 //! - Time. Nothing here says how long a card would take; cuEventElapsedTime gives the host's time.
 //! - ptxas: the PTX runs as it is, before instructions are merged, reordered or dropped. Counts are of PTX.
 //! - Caches, and weak memory beyond what the checks find.
-//! - Asynchrony: a call's work is done when it returns, so that a missing wait does not show. A launch that fails is
-//!   accepted all the same, and the calls that follow in its context have its error, as on a card.
-//! - One address space for all contexts: each has its own, and a pointer means nothing in another.
-//! - Memory that host and device share, memory and conditional nodes of graphs, textures, dynamic parallelism, clusters,
-//!   several devices. The functions for them are absent: to look one up fails, as with an older driver. [`driver`] lists
-//!   those that are there.
+//! - Asynchrony: a call's work is done when it returns, so that a missing wait does not show, but on request ([`Faults`]).
+//!   A launch that fails is accepted all the same, and the calls that follow in its context have its error, as on a card.
+//! - One address space for all contexts: devices share one, but two contexts of a device each have their own, and a pointer
+//!   of one means nothing in the other.
+//! - Memory nodes and conditional nodes of graphs, waits for a value in memory, virtual memory management, arrays, textures,
+//!   dynamic parallelism, clusters. The functions for them are absent: to look one up fails, as with an older driver.
+//!   [`driver`] lists those that are there. The runtime API reaches the driver through private tables, which are absent too.
 //!
 //! # Environment
 //!
@@ -54,6 +55,9 @@
 //! | --- | --- |
 //! | `OBLATE_DEVICE` | `auto` (a GPU where there is one), `gpu`, `software` |
 //! | `SOFTGPU_CC` | compute capability: 8.0 (default), 8.6, 8.9, 9.0 |
+//! | `SOFTGPU_CARD` | a card whose limits hold: a100, a10, rtx3090, l4, rtx4090, h100, h200 |
+//! | `SOFTGPU_DEVICES` | how many devices there are, 1 to 16 |
+//! | `SOFTGPU_FAULTS` | what goes wrong, see [`Faults`] |
 //! | `SOFTGPU_MEMORY` | bytes of device memory of a context, 16G by default |
 //! | `SOFTGPU_WORKERS` | threads that run a launch's blocks, one per core by default |
 //! | `SOFTGPU_WATCHDOG` | warp instructions after which a block is taken not to end |
@@ -74,6 +78,7 @@ mod cubin;
 pub mod driver;
 mod execute;
 mod fatbin;
+mod faults;
 pub mod inspect;
 mod install;
 mod isa;
@@ -85,6 +90,7 @@ mod record;
 mod rewrite;
 mod settings;
 
+pub use faults::{Faults, FaultsError, Late};
 pub use install::{Choice, InstallError, Running, install, install_as};
 pub use numerics::sums::MatrixSums;
 pub use record::{LaunchRecord, Record, record};

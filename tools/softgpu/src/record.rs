@@ -75,6 +75,14 @@ pub(crate) fn launched(launch: LaunchRecord, findings: Vec<Finding>) {
     });
 }
 
+/// Tells of what no launch is to blame for.
+pub(crate) fn found(findings: impl IntoIterator<Item = Finding>) {
+    RECORDERS.with_borrow_mut(|recorders| match recorders.last_mut() {
+        Some(record) => record.findings.extend(findings),
+        None => findings.into_iter().for_each(|finding| say(&finding)),
+    });
+}
+
 /// Where a card's printf goes.
 fn print(printed: &str) {
     // A closed standard output is no reason to fail a launch.

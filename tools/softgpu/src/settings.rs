@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
+use crate::driver::cards::{self, Card};
+use crate::faults::{FAULTS, Faults};
 use crate::numerics::Modes;
 use crate::numerics::sums::MatrixSums;
 
@@ -20,11 +22,19 @@ pub struct Settings {
     pub watchdog: u64,
     /// How the tensor cores sum. `SOFTGPU_MMA`: `fma`, `exact` or `card`.
     pub matrix_sums: MatrixSums,
+    /// What goes wrong. `SOFTGPU_FAULTS`.
+    pub faults: Faults,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { workers: 0, memory_bytes: 16 << 30, watchdog: 2_000_000_000, matrix_sums: MatrixSums::default() }
+        Self {
+            workers: 0,
+            memory_bytes: 16 << 30,
+            watchdog: 2_000_000_000,
+            matrix_sums: MatrixSums::default(),
+            faults: Faults::default(),
+        }
     }
 }
 
@@ -38,6 +48,17 @@ pub struct SettingsError {
     pub value: String,
     /// What it may hold.
     pub expected: &'static str,
+}
+
+pub(crate) const MOST_DEVICES: usize = 16;
+
+/// What the process has, whatever its contexts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    pub(crate) capability: Capability,
+    /// The card whose limits hold, where one is named.
+    pub(crate) card: Option<&'static Card>,
+    pub(crate) devices: u32,
 }
 
 /// Of the device, which all contexts share.
@@ -86,17 +107,23 @@ impl Settings {
 
 /// The compute capability, 8.0 unless `SOFTGPU_CC` says another.
 pub(crate) fn capability() -> Capability {
-    environment().as_ref().map_or(DEFAULT_CAPABILITY, |(_, capability)| *capability)
+    machine().capability
+}
+
+/// One device of the default capability unless `SOFTGPU_CC`, `SOFTGPU_CARD` or `SOFTGPU_DEVICES` says otherwise.
+pub(crate) fn machine() -> Machine {
+    let default = Machine { capability: DEFAULT_CAPABILITY, card: None, devices: 1 };
+    environment().as_ref().map_or(default, |(_, machine)| *machine)
 }
 
 const DEFAULT_CAPABILITY: Capability = Capability { major: 8, minor: 0 };
 
-fn environment() -> &'static Result<(Settings, Capability), SettingsError> {
-    static ENVIRONMENT: OnceLock<Result<(Settings, Capability), SettingsError>> = OnceLock::new();
+fn environment() -> &'static Result<(Settings, Machine), SettingsError> {
+    static ENVIRONMENT: OnceLock<Result<(Settings, Machine), SettingsError>> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| read(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())))
 }
 
-fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, Capability), SettingsError> {
+fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, Machine), SettingsError> {
     fn parsed<T>(
         variable: impl Fn(&'static str) -> Option<String>,
         name: &'static str,
@@ -144,19 +171,31 @@ fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, 
                 _ => None,
             },
         )?,
+        faults: parsed(&variable, "SOFTGPU_FAULTS", FAULTS, default.faults, |v| v.parse().ok())?,
     };
+    let card = parsed(&variable, "SOFTGPU_CARD", cards::NAMES, None, |name| cards::named(name).map(Some))?;
+    let devices = parsed(&variable, "SOFTGPU_DEVICES", "a number of devices from 1 to 16", 1, |v| {
+        v.parse().ok().filter(|&count| count > 0 && count as usize <= MOST_DEVICES)
+    })?;
+    let default_capability = card.map_or(DEFAULT_CAPABILITY, |card: &Card| card.capability);
     let capability =
-        parsed(&variable, "SOFTGPU_CC", "8.0, 8.6, 8.9 or 9.0", DEFAULT_CAPABILITY, |value| match value {
+        parsed(&variable, "SOFTGPU_CC", "8.0, 8.6, 8.9 or 9.0", default_capability, |value| match value {
             "8.0" => Some(DEFAULT_CAPABILITY),
             "8.6" => Some(Capability { major: 8, minor: 6 }),
             "8.9" => Some(Capability { major: 8, minor: 9 }),
             "9.0" => Some(Capability { major: 9, minor: 0 }),
             _ => None,
         })?;
-    Ok((settings, capability))
+    if capability != default_capability
+        && let Some(card) = card
+    {
+        let value = variable("SOFTGPU_CC").unwrap_or_default();
+        return Err(SettingsError { name: "SOFTGPU_CC", value, expected: card.expects });
+    }
+    Ok((settings, Machine { capability, card, devices }))
 }
 
-fn bytes(value: &str) -> Option<u64> {
+pub(crate) fn bytes(value: &str) -> Option<u64> {
     let (digits, shift) = match value.as_bytes().last()? {
         b'K' => (&value[..value.len() - 1], 10),
         b'M' => (&value[..value.len() - 1], 20),
@@ -170,29 +209,44 @@ fn bytes(value: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn of(name: &'static str, value: &str) -> Result<(Settings, Capability), SettingsError> {
+    fn of(name: &'static str, value: &str) -> Result<(Settings, Machine), SettingsError> {
         read(|asked| (asked == name).then(|| value.to_owned()))
     }
 
     #[test]
     fn the_environment_is_read() {
-        assert_eq!(of("", "").unwrap(), (Settings::default(), DEFAULT_CAPABILITY));
+        let machine = Machine { capability: DEFAULT_CAPABILITY, card: None, devices: 1 };
+        assert_eq!(of("", "").unwrap(), (Settings::default(), machine));
+        assert_eq!(of("SOFTGPU_DEVICES", "2").unwrap().1.devices, 2);
+        assert_eq!(of("SOFTGPU_CARD", "h100").unwrap().1.capability, Capability { major: 9, minor: 0 });
+        assert_eq!(of("SOFTGPU_FAULTS", "launch=2").unwrap().0.faults.launch, Some(2));
         assert_eq!(of("SOFTGPU_WORKERS", "3").unwrap().0.workers, 3);
         assert_eq!(of("SOFTGPU_MEMORY", "12").unwrap().0.memory_bytes, 12);
         assert_eq!(of("SOFTGPU_MEMORY", "3M").unwrap().0.memory_bytes, 3 << 20);
-        assert_eq!(of("SOFTGPU_CC", "9.0").unwrap().1, Capability { major: 9, minor: 0 });
+        assert_eq!(of("SOFTGPU_CC", "9.0").unwrap().1.capability, Capability { major: 9, minor: 0 });
     }
 
     #[test]
     fn what_does_not_make_sense_is_said() {
         let error = of("SOFTGPU_CC", "7.5").unwrap_err();
         assert_eq!(error.to_string(), r#"SOFTGPU_CC is "7.5", expected 8.0, 8.6, 8.9 or 9.0"#);
+        let both = |asked| match asked {
+            "SOFTGPU_CARD" => Some("a100".to_owned()),
+            "SOFTGPU_CC" => Some("9.0".to_owned()),
+            _ => None,
+        };
+        let error = read(both).unwrap_err().to_string();
+        assert_eq!(error, r#"SOFTGPU_CC is "9.0", expected 8.0, as of the card"#);
         for (name, value) in [
             ("SOFTGPU_WORKERS", "-1"),
             ("SOFTGPU_WORKERS", ""),
             ("SOFTGPU_MEMORY", "G"),
             ("SOFTGPU_MEMORY", "99999999999G"),
             ("SOFTGPU_WATCHDOG", "0"),
+            ("SOFTGPU_DEVICES", "0"),
+            ("SOFTGPU_DEVICES", "17"),
+            ("SOFTGPU_CARD", "v100"),
+            ("SOFTGPU_FAULTS", "later"),
         ] {
             assert_eq!(of(name, value).unwrap_err().name, name, "{value:?}");
         }

@@ -70,6 +70,7 @@ fn every_function_refuses_to_work_before_init_and_without_a_context() {
                 INVALID_VALUE
             }
             "cuThreadExchangeStreamCaptureMode" | "cuModuleGetLoadingMode" => INVALID_VALUE,
+            name if name.starts_with("cuMemPool") => INVALID_VALUE,
             "cuLibraryGetModule" | "cuLibraryGetGlobal" | "cuKernelGetFunction" => INVALID_CONTEXT,
             name if name.starts_with("cuLibrary") || name.starts_with("cuKernel") => INVALID_HANDLE,
             "cuEventQuery"

@@ -2,10 +2,12 @@
 
 use std::ffi::c_int;
 
-use crate::settings::{Capability, capability};
+use super::cards;
+use super::types::CUdevice;
+use crate::settings::machine;
 
-/// What differs between capabilities. CUDA C++ Programming Guide, "Technical Specifications per Compute Capability".
-#[derive(Clone, Copy, Debug)]
+/// What differs between cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) multiprocessors: u32,
     pub(crate) threads_per_multiprocessor: u32,
@@ -14,67 +16,19 @@ pub(crate) struct Limits {
     pub(crate) shared_per_multiprocessor: u32,
     /// Bytes that a block may have when its kernel asks for them.
     pub(crate) shared_per_block_optin: u32,
-    l2_bytes: u32,
-    clock_khz: u32,
-    memory_clock_khz: u32,
-    memory_bus_bits: u32,
+    pub(crate) l2_bytes: u32,
+    pub(crate) clock_khz: u32,
+    pub(crate) memory_clock_khz: u32,
+    pub(crate) memory_bus_bits: u32,
     /// f32 operations for one of f64.
-    single_to_double: u32,
+    pub(crate) single_to_double: u32,
 }
 
 impl Limits {
-    /// A100, A10, L4 and H100 (SXM) stand for the four capabilities.
-    pub(crate) fn of(capability: Capability) -> Self {
-        let a100 = Self {
-            multiprocessors: 108,
-            threads_per_multiprocessor: 2048,
-            blocks_per_multiprocessor: 32,
-            shared_per_multiprocessor: 164 << 10,
-            shared_per_block_optin: 163 << 10,
-            l2_bytes: 40 << 20,
-            clock_khz: 1_410_000,
-            memory_clock_khz: 1_215_000,
-            memory_bus_bits: 5120,
-            single_to_double: 2,
-        };
-        let a10 = Self {
-            multiprocessors: 72,
-            threads_per_multiprocessor: 1536,
-            blocks_per_multiprocessor: 16,
-            shared_per_multiprocessor: 100 << 10,
-            shared_per_block_optin: 99 << 10,
-            l2_bytes: 6 << 20,
-            clock_khz: 1_695_000,
-            memory_clock_khz: 6_251_000,
-            memory_bus_bits: 384,
-            single_to_double: 64,
-        };
-        match (capability.major, capability.minor) {
-            (9, _) => Self {
-                multiprocessors: 132,
-                shared_per_multiprocessor: 228 << 10,
-                shared_per_block_optin: 227 << 10,
-                l2_bytes: 50 << 20,
-                clock_khz: 1_980_000,
-                memory_clock_khz: 2_619_000,
-                ..a100
-            },
-            (8, 9) => Self {
-                multiprocessors: 58,
-                blocks_per_multiprocessor: 24,
-                l2_bytes: 48 << 20,
-                clock_khz: 2_040_000,
-                memory_bus_bits: 192,
-                ..a10
-            },
-            (8, 6) => a10,
-            _ => a100,
-        }
-    }
-
     /// Those of this device.
     pub(crate) fn current() -> Self {
-        Self::of(capability())
+        let machine = machine();
+        machine.card.unwrap_or_else(|| cards::of(machine.capability)).limits
     }
 }
 
@@ -93,9 +47,8 @@ pub(crate) const THREAD_REGISTERS: u32 = 255;
 
 /// The value of an attribute by the number that cuda.h gives it; `None` where it gives none.
 #[allow(clippy::match_same_arms, reason = "an attribute a line, by their numbers")]
-pub(crate) fn attribute(number: u32) -> Option<c_int> {
-    let capability = capability();
-    let limits = Limits::of(capability);
+pub(crate) fn attribute(number: u32, device: CUdevice) -> Option<c_int> {
+    let (capability, limits) = (machine().capability, Limits::current());
     let value = match number {
         1 => BLOCK_THREADS,
         2..=4 => BLOCK_DIMENSIONS[number as usize - 2],
@@ -108,39 +61,51 @@ pub(crate) fn attribute(number: u32) -> Option<c_int> {
         13 => limits.clock_khz,
         14 | 30 => 512, // alignment of textures and surfaces
         16 => limits.multiprocessors,
-        31 => 1, // concurrent kernels
+        19 => 1,             // pinned memory is mapped
+        31 => 1,             // concurrent kernels
+        33 => device as u32, // the bus
         36 => limits.memory_clock_khz,
         37 => limits.memory_bus_bits,
         38 => limits.l2_bytes,
         39 => limits.threads_per_multiprocessor,
         41 => 1,  // unified addressing: an address says whether it is the host's
         51 => 32, // alignment of a texture's pitch
+        50 => 0,  // the domain of the bus
         75 => capability.major,
         76 => capability.minor,
+        78 => 1,      // stream priorities
         79 | 80 => 1, // caching in L1, of which this device knows nothing
         81 => limits.shared_per_multiprocessor,
+        83 => 1, // managed memory
         87 => limits.single_to_double,
+        89 => 1, // which the host may use while a kernel runs
+        91 => 1, // registered memory has its own address
         95 => 1, // cooperative launch
         97 => limits.shared_per_block_optin,
+        99 => 1, // registering memory
         106 => limits.blocks_per_multiprocessor,
         111 => SHARED_RESERVED,
         115 => 1,               // stream-ordered allocation
         134 => return Some(-1), // no NUMA node of the host is nearer than another
         // Everything else of cuda.h 13.0 is absent: textures and surfaces (21 to 29, 42 to 49, 52 to 74, 77), overlap of
-        // copies (15, 40), mapped and managed memory (18, 19, 83, 88 to 91), stream priorities (78), virtual memory
-        // management, exported handles, clusters, tensor maps, multicast, and modes of the machine that do not apply.
+        // copies (15, 40), pageable memory (88, 100), virtual memory management, exported handles, clusters, tensor maps,
+        // multicast, and modes of the machine that do not apply.
         15
-        | 17..=29
-        | 32..=35
+        | 17..=18
+        | 20..=29
+        | 32
+        | 34..=35
         | 40
-        | 42..=50
+        | 42..=49
         | 52..=74
         | 77
-        | 78
-        | 83..=86
-        | 88..=94
+        | 84..=86
+        | 88
+        | 90
+        | 92..=94
         | 96
-        | 98..=105
+        | 98
+        | 100..=105
         | 107..=110
         | 112..=114
         | 116..=133

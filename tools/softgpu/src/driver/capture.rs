@@ -199,7 +199,7 @@ impl Stream {
             taking.after = vec![node];
             return Ok(());
         }
-        work.run()
+        self.perform(context, &work)
     }
 
     /// Refuses what cannot be captured: it invalidates the capture.

@@ -6,31 +6,38 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::capture::Captures;
-use super::device::{DEVICE, is_primary};
+use super::device::{self, is_primary, primary_on};
 use super::entry::initialised;
 use super::error::{
-    Answer, CUDA_ERROR_CONTEXT_IS_DESTROYED, CUDA_ERROR_INVALID_CONTEXT, CUDA_ERROR_INVALID_DEVICE,
-    CUDA_ERROR_INVALID_VALUE, CUDA_ERROR_NOT_PERMITTED, CUDA_ERROR_NOT_SUPPORTED, CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY,
+    Answer, CUDA_ERROR_CONTEXT_IS_DESTROYED, CUDA_ERROR_INVALID_CONTEXT, CUDA_ERROR_INVALID_VALUE,
+    CUDA_ERROR_NOT_PERMITTED, CUDA_ERROR_NOT_SUPPORTED, CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY,
     CUDA_ERROR_UNSUPPORTED_LIMIT, CUresult,
 };
 use super::event::Event;
+use super::fault::Injected;
 use super::function::Function;
 use super::handle::{Handle, Registered, Registry};
+use super::late::{self, LateCopies};
+use super::leaks;
+use super::memory::Allocations;
 use super::module::Module;
 use super::stream::{DefaultStreams, Stream, in_host_function};
 use super::types::{CUdevice, Out};
-use crate::memory::Memory;
-use crate::settings::Settings;
+use crate::memory::{self, Memory};
+use crate::settings::{Settings, machine};
 
 /// What `CUcontext` stands for.
 #[derive(Debug)]
 pub struct Context {
     pub(crate) handle: Handle<Context>,
     pub(crate) device: CUdevice,
-    pub(crate) memory: Memory,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) settings: Settings,
     pub(crate) default_streams: DefaultStreams,
     pub(crate) captures: Captures,
+    pub(crate) allocations: Allocations,
+    pub(crate) late: LateCopies,
+    pub(crate) faults: Injected,
     flags: AtomicU32,
     cache_preference: AtomicU32,
     /// Stack of a thread, printf buffer and heap, in bytes: the limits 0, 1 and 2 of cuda.h.
@@ -54,10 +61,13 @@ impl Context {
         Self::registry().insert(|handle| Self {
             handle,
             device,
-            memory: Memory::new(settings.memory_bytes),
+            memory: Arc::new(Memory::of_device(settings.memory_bytes, device.cast_unsigned(), machine().devices)),
             settings,
             default_streams: DefaultStreams::new(handle),
             captures: Captures::default(),
+            allocations: Allocations::default(),
+            late: LateCopies::default(),
+            faults: Injected::default(),
             flags: AtomicU32::new(flags),
             cache_preference: AtomicU32::new(0),
             limits: [1 << 10, 1 << 20, 8 << 20].map(AtomicUsize::new),
@@ -68,7 +78,9 @@ impl Context {
     /// Ends the context and all that belongs to it; threads on whose stacks it is find it gone.
     pub(crate) fn destroy(handle: Handle<Self>) -> Answer {
         let context = Self::registry().remove(handle).ok_or(CUDA_ERROR_INVALID_CONTEXT)?;
+        late::wait_for_all(&context);
         context.captures.abandon();
+        leaks::tell(&context);
         Stream::registry().remove_all(|stream| stream.context == context.handle);
         Event::registry().remove_all(|event| event.context == context.handle);
         Function::registry().remove_all(|function| function.module.context == context.handle);
@@ -87,7 +99,29 @@ impl Context {
 
     /// The error of an earlier launch, which the context does not survive.
     pub(crate) fn sound(&self) -> Answer {
+        self.call_may_fail();
         self.failed.get().map_or(Ok(()), |&error| Err(error))
+    }
+
+    /// The context whose memory an address would be in: this one, or one of the address's device.
+    pub(crate) fn holder_of(&self, address: u64) -> Handle<Self> {
+        let device = memory::device_of(address, machine().devices).map(u32::cast_signed);
+        let Some(device) = device.filter(|&device| device != self.device) else { return self.handle };
+        let holds = |context: &Self| context.device == device && context.memory.check(address, 1).is_ok();
+        let found = Self::registry().collect(|context| holds(context).then_some(context.handle));
+        found.first().copied().or_else(|| primary_on(device)).unwrap_or(self.handle)
+    }
+
+    /// All streams, those without handles too.
+    pub(crate) fn streams(&self) -> Vec<Arc<Stream>> {
+        let mut streams = self.default_streams.all();
+        streams.extend(Stream::registry().all(|stream| stream.context == self.handle));
+        streams
+    }
+
+    /// Those that wait for the legacy stream, and it for them.
+    pub(crate) fn blocking_streams(&self) -> Vec<Arc<Stream>> {
+        self.streams().into_iter().filter(|stream| !stream.is_non_blocking() && !stream.is_legacy()).collect()
     }
 
     /// Bytes of local memory that a thread's calls may take.
@@ -111,6 +145,11 @@ pub(crate) fn current_or_failed() -> Answer<Arc<Context>> {
     top.get().map_err(|_| CUDA_ERROR_CONTEXT_IS_DESTROYED)
 }
 
+/// The calling thread's context, or null.
+pub(crate) fn current_handle() -> Handle<Context> {
+    STACK.with_borrow(|stack| stack.last().copied()).unwrap_or(Handle::NULL)
+}
+
 /// The calling thread's context, for work.
 pub(crate) fn current() -> Answer<Arc<Context>> {
     let context = current_or_failed()?;
@@ -129,9 +168,7 @@ pub(crate) fn check_flags(flags: c_uint) -> Answer {
 fn create(context: Out<Handle<Context>>, flags: c_uint, device: CUdevice) -> Answer {
     initialised()?;
     context.check()?;
-    if device != DEVICE {
-        return Err(CUDA_ERROR_INVALID_DEVICE);
-    }
+    device::check(device)?;
     check_flags(flags)?;
     let made = Context::create(device, flags);
     STACK.with_borrow_mut(|stack| stack.push(made));
@@ -220,7 +257,7 @@ api! {
     /// The current context, or null.
     fn cuCtxGetCurrent(context: Out<Handle<Context>>) {
         initialised()?;
-        context.set(STACK.with_borrow(|stack| stack.last().copied()).unwrap_or(Handle::NULL))
+        context.set(current_handle())
     }
 
     /// The current context's device.
@@ -237,7 +274,10 @@ api! {
 
     /// Waits for the context's work: it is done. Tells how it went.
     fn cuCtxSynchronize() {
-        current()?.captures.permit()
+        let context = current()?;
+        context.captures.permit()?;
+        late::wait_for_all(&context);
+        context.sound()
     }
 
     /// The current context's flags.

@@ -19,12 +19,17 @@ pub(crate) enum End {
 impl End {
     /// A pointer that the caller says is the device's.
     pub(crate) fn device(address: u64, context: &Context) -> Self {
-        Self::Device(address, context.handle)
+        Self::Device(address, context.holder_of(address))
     }
 
     /// With one address space for both, an address says where it lies.
     pub(crate) fn of(address: u64, context: &Context) -> Self {
-        if memory::is_device_address(address) { Self::device(address, context) } else { Self::Host(address as usize) }
+        let shared = || memory::host::find(address).is_some();
+        if memory::is_device_address(address) || shared() {
+            Self::device(address, context)
+        } else {
+            Self::Host(address as usize)
+        }
     }
 
     /// A pointer that the caller says is the host's.
@@ -80,7 +85,7 @@ impl Side {
     }
 
     /// Bytes from the first to behind the last.
-    fn span(&self, [width, height, depth]: [usize; 3]) -> Answer<usize> {
+    pub(crate) fn span(&self, [width, height, depth]: [usize; 3]) -> Answer<usize> {
         let planes = (depth - 1).checked_mul(self.rows).and_then(|rows| rows.checked_add(height - 1));
         let rows = planes.and_then(|rows| rows.checked_mul(self.pitch));
         rows.and_then(|bytes| bytes.checked_add(width)).ok_or(CUDA_ERROR_INVALID_VALUE)

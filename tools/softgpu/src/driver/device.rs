@@ -1,4 +1,4 @@
-//! The device: there is one.
+//! The devices: one, or as many as `SOFTGPU_DEVICES` says, all alike.
 
 use std::ffi::{c_char, c_int, c_uint};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,27 +9,55 @@ use super::entry::initialised;
 use super::error::{Answer, CUDA_ERROR_INVALID_CONTEXT, CUDA_ERROR_INVALID_DEVICE, CUDA_ERROR_INVALID_VALUE};
 use super::handle::Handle;
 use super::types::{CUdevice, CUuuid, Out, Text, write_text};
-use crate::settings::{Settings, capability};
+use crate::settings::{MOST_DEVICES, Machine, Settings, capability, machine};
 
-/// The only ordinal, and the only device.
-pub(crate) const DEVICE: CUdevice = 0;
-const PCI_BUS_ID: &str = "0000:00:00.0";
+/// A device's place on the bus: a bus each.
+fn bus_id(device: CUdevice) -> String {
+    format!("0000:{device:02x}:00.0")
+}
 
-/// The context that all of a process share.
+/// The context of a device that all of a process share.
+#[derive(Clone, Copy)]
 struct Primary {
     context: Handle<Context>,
     retained: u32,
     flags: c_uint,
 }
 
-fn primary() -> MutexGuard<'static, Primary> {
-    static PRIMARY: Mutex<Primary> = Mutex::new(Primary { context: Handle::NULL, retained: 0, flags: 0 });
-    PRIMARY.lock().unwrap_or_else(PoisonError::into_inner)
+/// By device.
+type Primaries = [Primary; MOST_DEVICES];
+
+fn primaries() -> MutexGuard<'static, Primaries> {
+    static PRIMARIES: Mutex<Primaries> =
+        Mutex::new([Primary { context: Handle::NULL, retained: 0, flags: 0 }; MOST_DEVICES]);
+    PRIMARIES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn check(device: CUdevice) -> Answer {
+pub(crate) fn count() -> usize {
+    machine().devices as usize
+}
+
+/// The device's number, if there is such a device.
+fn index(device: CUdevice) -> Answer<usize> {
     initialised()?;
-    if device == DEVICE { Ok(()) } else { Err(CUDA_ERROR_INVALID_DEVICE) }
+    usize::try_from(device).ok().filter(|&index| index < count()).ok_or(CUDA_ERROR_INVALID_DEVICE)
+}
+
+pub(crate) fn check(device: CUdevice) -> Answer {
+    index(device).map(drop)
+}
+
+/// The primary context of a device, while somebody holds it.
+pub(crate) fn primary_on(device: CUdevice) -> Option<Handle<Context>> {
+    let primary = primaries()[index(device).ok()?];
+    (primary.retained > 0).then_some(primary.context)
+}
+
+fn uuid(device: CUdevice) -> Answer<CUuuid> {
+    let mut bytes = *b"oblate-softgpu-0";
+    // A digit, or the letter behind: there are 16 devices at most.
+    bytes[15] += index(device)? as u8;
+    Ok(CUuuid { bytes })
 }
 
 /// What the name of this device begins with, and that of no card.
@@ -37,8 +65,9 @@ pub(crate) const NAME: &str = "oblate software device";
 
 /// The device's name.
 pub(crate) fn name() -> String {
-    let capability = capability();
-    format!("{NAME} (sm_{}{})", capability.major, capability.minor)
+    let Machine { capability, card, .. } = machine();
+    let card = card.map(|card| format!("{}, ", card.name)).unwrap_or_default();
+    format!("{NAME} ({card}sm_{}{})", capability.major, capability.minor)
 }
 
 fn total_bytes() -> u64 {
@@ -49,13 +78,13 @@ api! {
     /// The device of an ordinal.
     fn cuDeviceGet(device: Out<CUdevice>, ordinal: c_int) {
         check(ordinal)?;
-        device.set(DEVICE)
+        device.set(ordinal)
     }
 
     /// How many devices there are.
     fn cuDeviceGetCount(count: Out<c_int>) {
         initialised()?;
-        count.set(1)
+        count.set(c_int::try_from(self::count()).map_err(|_| CUDA_ERROR_INVALID_VALUE)?)
     }
 
     /// The device's name, cut to `length` bytes with its NUL.
@@ -66,14 +95,12 @@ api! {
 
     /// The device's identity, the same on every machine.
     fn cuDeviceGetUuid(uuid: Out<CUuuid>, device: CUdevice) {
-        check(device)?;
-        uuid.set(CUuuid { bytes: *b"oblate-softgpu-0" })
+        uuid.set(self::uuid(device)?)
     }
 
     /// As [`cuDeviceGetUuid`]: the device has no partitions.
     fn cuDeviceGetUuid_v2(uuid: Out<CUuuid>, device: CUdevice) {
-        check(device)?;
-        uuid.set(CUuuid { bytes: *b"oblate-softgpu-0" })
+        uuid.set(self::uuid(device)?)
     }
 
     /// Bytes of device memory.
@@ -85,7 +112,7 @@ api! {
     /// An attribute by its number in cuda.h.
     fn cuDeviceGetAttribute(value: Out<c_int>, number: c_uint, device: CUdevice) {
         check(device)?;
-        value.set(attribute(number).ok_or(CUDA_ERROR_INVALID_VALUE)?)
+        value.set(attribute(number, device).ok_or(CUDA_ERROR_INVALID_VALUE)?)
     }
 
     /// The compute capability.
@@ -96,10 +123,10 @@ api! {
         minor.set(capability().minor.cast_signed())
     }
 
-    /// Where the device is on the bus; it is on none, and all is zero.
+    /// Where the device is on the bus.
     fn cuDeviceGetPCIBusId(text: *mut c_char, length: c_int, device: CUdevice) {
         check(device)?;
-        write_text(text, length, PCI_BUS_ID)
+        write_text(text, length, &bus_id(device))
     }
 
     /// The device at a place on the bus.
@@ -108,15 +135,19 @@ api! {
         device.check()?;
         let place = place.get()?.to_string_lossy();
         // Domain and function may be left out.
-        let found = [PCI_BUS_ID, "0000:00:00", "00:00.0", "00:00"].contains(&&*place);
-        if found { device.set(DEVICE) } else { Err(CUDA_ERROR_INVALID_DEVICE) }
+        let names = |device: CUdevice| {
+            let whole = bus_id(device);
+            [&whole[..], &whole[..10], &whole[5..], &whole[5..10]].contains(&&*place)
+        };
+        let found = (0..self::count() as CUdevice).find(|&device| names(device));
+        device.set(found.ok_or(CUDA_ERROR_INVALID_DEVICE)?)
     }
 
     /// Makes the primary context when nobody holds it, and holds it.
     fn cuDevicePrimaryCtxRetain(context: Out<Handle<Context>>, device: CUdevice) {
-        check(device)?;
+        let index = index(device)?;
         context.check()?;
-        let mut primary = primary();
+        let primary = &mut primaries()[index];
         if primary.retained == 0 {
             primary.context = Context::create(device, primary.flags);
         }
@@ -126,20 +157,20 @@ api! {
 
     /// Gives up one hold; the last destroys the context.
     fn cuDevicePrimaryCtxRelease_v2(device: CUdevice) {
-        check(device)?;
-        let mut primary = primary();
+        let index = index(device)?;
+        let mut primaries = primaries();
+        let primary = &mut primaries[index];
         primary.retained = primary.retained.checked_sub(1).ok_or(CUDA_ERROR_INVALID_CONTEXT)?;
-        if primary.retained == 0 {
-            Context::destroy(primary.context)?;
-        }
-        Ok(())
+        let ended = (primary.retained == 0).then_some(primary.context);
+        drop(primaries);
+        ended.map_or(Ok(()), Context::destroy)
     }
 
     /// Sets the primary context's flags, now and for when it is made again.
     fn cuDevicePrimaryCtxSetFlags_v2(device: CUdevice, flags: c_uint) {
-        check(device)?;
+        let index = index(device)?;
         check_flags(flags)?;
-        let mut primary = primary();
+        let primary = &mut primaries()[index];
         primary.flags = flags;
         if primary.retained > 0 {
             primary.context.get()?.set_flags(flags);
@@ -149,29 +180,27 @@ api! {
 
     /// The primary context's flags, and whether somebody holds it.
     fn cuDevicePrimaryCtxGetState(device: CUdevice, flags: Out<c_uint>, active: Out<c_int>) {
-        check(device)?;
+        let index = index(device)?;
         active.check()?;
-        let primary = primary();
+        let primary = primaries()[index];
         flags.set(primary.flags)?;
         active.set(c_int::from(primary.retained > 0))
     }
 
     /// Destroys the primary context and everything in it, whoever holds it, and with it a sticky error.
     fn cuDevicePrimaryCtxReset_v2(device: CUdevice) {
-        check(device)?;
-        let mut primary = primary();
-        if primary.retained > 0 {
-            primary.retained = 0;
-            Context::destroy(primary.context)?;
-        }
-        Ok(())
+        let index = index(device)?;
+        let mut primaries = primaries();
+        let ended = (primaries[index].retained > 0).then_some(primaries[index].context);
+        primaries[index].retained = 0;
+        drop(primaries);
+        ended.map_or(Ok(()), Context::destroy)
     }
 }
 
 /// Whether a context is the one that all share: it is not for cuCtxDestroy.
 pub(crate) fn is_primary(context: Handle<Context>) -> bool {
-    let primary = primary();
-    primary.retained > 0 && primary.context == context
+    primaries().iter().any(|primary| primary.retained > 0 && primary.context == context)
 }
 
 /// The current context where it is the device's, else the device's primary one.
@@ -179,6 +208,6 @@ pub(crate) fn context_on(device: CUdevice) -> Answer<Arc<Context>> {
     check(device)?;
     match current() {
         Ok(context) if context.device == device => Ok(context),
-        _ => primary().context.get(),
+        _ => primary_on(device).ok_or(CUDA_ERROR_INVALID_CONTEXT)?.get(),
     }
 }

@@ -9,9 +9,11 @@ use super::context::{Context, current};
 use super::entry::initialised;
 use super::error::{Answer, CUDA_ERROR_CAPTURED_EVENT, CUDA_ERROR_INVALID_HANDLE, CUDA_ERROR_INVALID_VALUE, CUresult};
 use super::handle::{Handle, Registered, Registry};
+use super::late::{self, Behind};
 use super::stream::Stream;
 use super::types::Out;
 use super::work::Work;
+use super::{Call, this_call};
 
 /// What `CUevent` stands for.
 #[derive(Debug)]
@@ -19,13 +21,17 @@ pub struct Event {
     pub(crate) handle: Handle<Event>,
     pub(crate) context: Handle<Context>,
     flags: c_uint,
+    pub(crate) made_by: Call,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 pub(crate) enum State {
     New,
-    Recorded(Instant),
+    Recorded {
+        time: Instant,
+        behind: Behind,
+    },
     /// A place in a graph that is being captured, and no moment.
     Captured(Captured),
 }
@@ -50,15 +56,16 @@ impl Event {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It is recorded.
-    pub(crate) fn happens(&self) {
-        *self.state() = State::Recorded(Instant::now());
+    /// It is recorded, and over when the work before it is.
+    pub(crate) fn happens(&self, behind: Behind) {
+        let now = Instant::now();
+        *self.state() = State::Recorded { time: behind.over.map_or(now, |over| over.max(now)), behind };
     }
 
     /// When it was recorded, of an event that has the time.
     fn time(&self) -> Answer<Instant> {
         match *self.state() {
-            State::Recorded(time) if self.flags & DISABLE_TIMING == 0 => Ok(time),
+            State::Recorded { time, .. } if self.flags & DISABLE_TIMING == 0 => Ok(time),
             _ => Err(CUDA_ERROR_INVALID_HANDLE),
         }
     }
@@ -82,17 +89,27 @@ fn record(event: Handle<Event>, stream: Handle<Stream>, flags: c_uint) -> Answer
     }
 }
 
-/// The context's error, if its work failed.
-fn wait(event: Handle<Event>) -> Answer {
+/// The context's error, if its work failed; whether the work before the event is over, or a wait for that.
+fn over(event: Handle<Event>, wait: bool) -> Answer {
     initialised()?;
     let event = event.get()?;
-    event.context.get()?.sound()?;
-    if matches!(*event.state(), State::Captured(_)) { Err(CUDA_ERROR_CAPTURED_EVENT) } else { Ok(()) }
+    let context = event.context.get()?;
+    context.sound()?;
+    let behind = match &*event.state() {
+        State::Captured(_) => return Err(CUDA_ERROR_CAPTURED_EVENT),
+        State::New => return Ok(()),
+        State::Recorded { behind, .. } => behind.clone(),
+    };
+    if !wait {
+        behind.check()?;
+    }
+    late::wait(&context, &behind);
+    Ok(())
 }
 
 fn elapsed(milliseconds: Out<f32>, start: Handle<Event>, end: Handle<Event>) -> Answer {
-    wait(start)?;
-    wait(end)?;
+    over(start, false)?;
+    over(end, false)?;
     milliseconds.check()?;
     let (start, end) = (start.get()?, end.get()?);
     if start.context != end.context {
@@ -113,7 +130,7 @@ api! {
         if flags & !(BLOCKING_SYNC | DISABLE_TIMING) != 0 {
             return Err(CUDA_ERROR_INVALID_VALUE);
         }
-        let make = |handle| Event { handle, context: context.handle, flags, state: Mutex::new(State::New) };
+        let make = |handle| Event { handle, context: context.handle, flags, made_by: this_call(), state: Mutex::new(State::New) };
         event.set(Event::registry().insert(make))
     }
 
@@ -127,14 +144,14 @@ api! {
         record(event, stream, flags)
     }
 
-    /// Whether the event is over: it is. Tells how the work before it went.
+    /// Whether the event is over: it is, unless its stream is slow on request. Tells how the work before it went.
     fn cuEventQuery(event: Handle<Event>) {
-        wait(event)
+        over(event, false)
     }
 
     /// Waits for the event: it is over. Tells how the work before it went.
     fn cuEventSynchronize(event: Handle<Event>) {
-        wait(event)
+        over(event, true)
     }
 
     /// The host's time between two recorded events, in milliseconds. It says nothing of a card's.

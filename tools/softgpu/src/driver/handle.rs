@@ -93,6 +93,17 @@ impl<T> Registry<T> {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&handle.0)
     }
 
+    /// What the function gives of the objects, by their age.
+    pub(crate) fn collect<U>(&self, of: impl Fn(&T) -> Option<U>) -> Vec<U> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().filter_map(|object| of(object)).collect()
+    }
+
+    /// The objects that the predicate names.
+    pub(crate) fn all(&self, which: impl Fn(&T) -> bool) -> Vec<Arc<T>> {
+        let objects = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        objects.values().filter(|object| which(object)).cloned().collect()
+    }
+
     /// Removes what the predicate names.
     pub(crate) fn remove_all(&self, gone: impl Fn(&T) -> bool) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|_, object| !gone(object));

@@ -13,6 +13,7 @@ use super::error::{
 };
 use super::function::Function;
 use super::handle::Handle;
+use super::host_memory;
 use super::occupancy::blocks_per_multiprocessor;
 use super::stream::Stream;
 use super::work::Work;
@@ -168,6 +169,12 @@ impl Launch {
         params.iter().map(|parameter| self.params[parameter.offset as usize..].as_ptr().expose_provenance()).collect()
     }
 
+    /// Memory of the host that an argument points into: start and size.
+    pub(crate) fn host_ranges(&self) -> Vec<(usize, usize)> {
+        let words = self.params.chunks_exact(8).filter_map(|bytes| bytes.try_into().ok().map(u64::from_ne_bytes));
+        words.filter_map(host_memory::range).map(|(base, bytes, _)| (base as usize, bytes as usize)).collect()
+    }
+
     /// Refuses what a card refuses, before anything runs.
     pub(crate) fn check(&self) -> Answer {
         let Configuration { grid, block, shared_bytes, cooperative } = self.configuration;
@@ -201,6 +208,7 @@ impl Launch {
     pub(crate) fn run(&self) -> Answer {
         let context = self.function.module.context.get()?;
         context.sound()?;
+        context.launch_may_fail()?;
         let Configuration { grid, block, shared_bytes, .. } = self.configuration;
         let settings = execute::Settings {
             workers: context.settings.workers,

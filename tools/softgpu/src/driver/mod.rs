@@ -22,6 +22,7 @@ macro_rules! api {
 
 mod attributes;
 mod capture;
+pub(crate) mod cards;
 mod context;
 mod copy;
 mod device;
@@ -30,22 +31,30 @@ mod error;
 mod event;
 #[macro_use]
 mod exports;
+mod fault;
 mod function;
 mod graph;
 mod handle;
 mod host_memory;
+mod late;
 mod launch;
+mod leaks;
 mod library;
 mod memory;
 mod module;
 mod occupancy;
+mod peer;
 mod pitched;
+mod pool;
+mod profiler;
 mod stream;
 mod transfer;
 mod types;
 mod work;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use capture::*;
 pub use context::*;
@@ -62,13 +71,43 @@ pub use library::*;
 pub use memory::*;
 pub use module::*;
 pub use occupancy::*;
+pub use peer::*;
 pub use pitched::*;
+pub use pool::*;
+pub use profiler::*;
 pub use stream::*;
 pub use transfer::*;
 pub use types::*;
 
+/// A call of an exported function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) name: &'static str,
+    /// Counts the thread's calls from 1.
+    pub(crate) number: u64,
+    /// No other call of the process has it.
+    serial: u64,
+}
+
+thread_local! {
+    static CALL: Cell<Call> = Cell::new(Call { name: "", number: 0, serial: first_serial() });
+}
+
+/// Far enough from every other thread's.
+fn first_serial() -> u64 {
+    static THREADS: AtomicU64 = AtomicU64::new(1);
+    THREADS.fetch_add(1, Ordering::Relaxed) << 40
+}
+
+/// The call that is under way.
+pub(crate) fn this_call() -> Call {
+    CALL.get()
+}
+
 /// Runs the body of an exported function.
-fn answer(name: &str, body: impl FnOnce() -> Answer) -> CUresult {
+fn answer(name: &'static str, body: impl FnOnce() -> Answer) -> CUresult {
+    let Call { number, serial, .. } = CALL.get();
+    CALL.set(Call { name, number: number + 1, serial: serial + 1 });
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => CUDA_SUCCESS,
         Ok(Err(error)) => error,

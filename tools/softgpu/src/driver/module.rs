@@ -15,6 +15,7 @@ use super::error::{
 use super::function::Function;
 use super::handle::{Handle, Registered, Registry};
 use super::types::{CUdeviceptr, Out, Text};
+use super::{Call, this_call};
 use crate::cubin;
 use crate::execute;
 use crate::fatbin::{self, ImageError};
@@ -37,6 +38,7 @@ pub struct Module {
     pub(crate) registers: BTreeMap<String, u32>,
     /// Those that somebody has asked for, by their index in the program.
     functions: Mutex<BTreeMap<u32, Handle<Function>>>,
+    pub(crate) made_by: Call,
 }
 
 impl Registered for Module {
@@ -117,6 +119,7 @@ impl Code {
             target: self.target,
             registers: self.registers.clone(),
             functions: Mutex::default(),
+            made_by: this_call(),
         }))
     }
 }

@@ -282,7 +282,7 @@ api! {
             return Err(CUDA_ERROR_INVALID_VALUE);
         }
         let row = width_bytes.checked_next_multiple_of(PITCH).ok_or(CUDA_ERROR_INVALID_VALUE)?;
-        super::memory::allocate(&context, address, row.checked_mul(height).ok_or(CUDA_ERROR_INVALID_VALUE)?)?;
+        super::memory::allocate(&context, address, row.checked_mul(height).ok_or(CUDA_ERROR_INVALID_VALUE)?, None)?;
         pitch.set(row)
     }
 

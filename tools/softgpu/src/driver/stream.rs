@@ -16,8 +16,10 @@ use super::error::{
 use super::event::{EXTERNAL, Event, State};
 use super::graph::GraphExec;
 use super::handle::{Handle, Registered, Registry};
+use super::late::Behind;
 use super::types::{CUdevice, CUhostFn, CUstreamCallback, Out};
 use super::work::{HostFunction, Work};
+use super::{Call, this_call};
 
 /// What `CUstream` stands for.
 #[derive(Debug)]
@@ -26,7 +28,9 @@ pub struct Stream {
     pub(crate) context: Handle<Context>,
     flags: c_uint,
     priority: c_int,
+    pub(crate) made_by: Call,
     taking: Mutex<Option<Taking>>,
+    pub(crate) behind: Mutex<Behind>,
 }
 
 impl Registered for Stream {
@@ -54,6 +58,15 @@ impl DefaultStreams {
         Self { legacy: Arc::new(Stream::new(LEGACY, context, 0, 0)), of_threads: Mutex::default() }
     }
 
+    pub(crate) fn legacy(&self) -> &Stream {
+        &self.legacy
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Stream>> {
+        let streams = self.of_threads.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(&self.legacy).chain(streams.values()).cloned().collect()
+    }
+
     fn get(&self, handle: Handle<Stream>, context: Handle<Context>) -> Arc<Stream> {
         if handle != PER_THREAD {
             return Arc::clone(&self.legacy);
@@ -69,7 +82,8 @@ const PER_THREAD: Handle<Stream> = Handle::of(2);
 
 impl Stream {
     fn new(handle: Handle<Self>, context: Handle<Context>, flags: c_uint, priority: c_int) -> Self {
-        Self { handle, context, flags, priority, taking: Mutex::new(None) }
+        let (taking, behind) = (Mutex::new(None), Mutex::default());
+        Self { handle, context, flags, priority, made_by: this_call(), taking, behind }
     }
 
     pub(crate) fn is_legacy(&self) -> bool {
@@ -140,7 +154,7 @@ impl Handle<Stream> {
         if stream.is_legacy() {
             context.captures.permit_legacy()?;
         }
-        graph.run()
+        graph.run(&stream, &context)
     }
 }
 
@@ -150,6 +164,7 @@ pub(crate) fn synchronously(work: &Work) -> Answer {
     work.check()?;
     context.captures.permit_legacy()?;
     context.captures.permit()?;
+    context.default_streams.legacy().wait_over(&context);
     work.run()
 }
 
@@ -201,6 +216,10 @@ fn wait(stream: Handle<Stream>, event: Handle<Event>, flags: c_uint) -> Answer {
             let _ = stream.permit_uncaptured();
             Err(CUDA_ERROR_STREAM_CAPTURE_ISOLATION)
         }
+        State::Recorded { behind, .. } if stream.captured()?.is_none() => {
+            stream.is_behind(behind);
+            Ok(())
+        }
         _ => {
             drop(state);
             stream.give(&context, Work::Wait(event))
@@ -237,12 +256,19 @@ api! {
 
     /// Waits for the stream's work: it is done. Tells how it went.
     fn cuStreamSynchronize(stream: Handle<Stream>) {
-        stream.for_work()?.0.permit_uncaptured()
+        let (stream, context) = stream.for_work()?;
+        stream.permit_uncaptured()?;
+        stream.wait_over(&context);
+        Ok(())
     }
 
-    /// Whether the stream's work is done: it is. Tells how it went.
+    /// Whether the stream's work is done: it is, unless it is slow on request. Tells how it went.
     fn cuStreamQuery(stream: Handle<Stream>) {
-        stream.for_work()?.0.permit_uncaptured()
+        let (stream, context) = stream.for_work()?;
+        stream.permit_uncaptured()?;
+        stream.check_over()?;
+        stream.wait_over(&context);
+        Ok(())
     }
 
     /// Has the stream wait for an event: what it was recorded behind is done, or the stream joins its capture.
@@ -296,6 +322,7 @@ api! {
             return Err(CUDA_ERROR_INVALID_VALUE);
         }
         found.permit_uncaptured()?;
+        found.wait_over(&context);
         // SAFETY: the caller hands over the function to be called with these arguments.
         host_function(|| unsafe { callback(stream, status, data) });
         Ok(())

@@ -8,6 +8,7 @@ use super::error::{Answer, CUDA_ERROR_INVALID_VALUE};
 use super::event::Event;
 use super::graph::Graph;
 use super::handle::Handle;
+use super::late::Behind;
 use super::launch::Launch;
 use super::stream::host_function;
 use super::types::CUhostFn;
@@ -88,7 +89,7 @@ impl Work {
             // A graph is instantiated node by node; what an event was recorded behind is done.
             Self::Graph(_) | Self::Empty | Self::Wait(_) => Ok(()),
             Self::Record(event) => {
-                event.happens();
+                event.happens(Behind::default());
                 Ok(())
             }
         }

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Finding {
     /// What is wrong.
     pub kind: FindingKind,
-    /// The kernel's entry point.
+    /// The kernel's entry point; empty where none is to blame.
     pub kernel: String,
     /// Line of the PTX text, from 1; 0 where no instruction is to blame.
     pub ptx_line: u32,
@@ -22,6 +22,22 @@ pub struct Finding {
     pub thread: [u32; 3],
     /// How many other lanes and launches of this instruction had the same finding.
     pub repeated: u64,
+}
+
+impl Finding {
+    /// One that no kernel is to blame for.
+    pub(crate) fn of_no_kernel(kind: FindingKind) -> Self {
+        Self {
+            kind,
+            kernel: String::new(),
+            ptx_line: 0,
+            instruction: String::new(),
+            source: Vec::new(),
+            block: [0; 3],
+            thread: [0; 3],
+            repeated: 0,
+        }
+    }
 }
 
 /// A line of a source file.
@@ -82,6 +98,17 @@ pub enum FindingKind {
         #[doc = "where"]
         address: u64,
     },
+    /// An access to the memory of another device that nobody has enabled.
+    PeerAccess {
+        #[doc = "load, store, atomic, copy"]
+        access: String,
+        #[doc = "its width"]
+        bytes: u32,
+        #[doc = "where"]
+        address: u64,
+        #[doc = "whose memory it is"]
+        device: u32,
+    },
     /// An address that is not a multiple of the access's width.
     Misaligned {
         #[doc = "load, store, atomic, copy"]
@@ -134,6 +161,17 @@ pub enum FindingKind {
         #[doc = "in words"]
         detail: String,
     },
+    /// What a context still held as it ended. No kernel is to blame.
+    Leak {
+        #[doc = "`allocation 3 (4096 bytes)`, `a stream`"]
+        object: String,
+        #[doc = "its size, of memory"]
+        bytes: Option<u64>,
+        #[doc = "the driver's function that made it"]
+        made_by: String,
+        #[doc = "counts the calls of the thread that made it, from 1"]
+        call: u64,
+    },
 }
 
 impl fmt::Display for Place {
@@ -168,6 +206,15 @@ impl fmt::Display for FindingKind {
             Self::HostPointer { access, bytes, address } => {
                 write!(f, "{access} of {bytes} bytes at {address:#x}, which is memory of the host")
             }
+            Self::PeerAccess { access, bytes, address, device } => {
+                write!(
+                    f,
+                    "{access} of {bytes} bytes at {address:#x}, memory of device {device}, without peer access to it"
+                )
+            }
+            Self::Leak { object, made_by, call, .. } => {
+                write!(f, "{object} was never given back\n  made by  {made_by}, call {call} of its thread")
+            }
             Self::Misaligned { access, bytes, address, near } => {
                 write!(f, "misaligned {access} of {bytes} bytes at {address:#x}")?;
                 near.as_ref().map_or(Ok(()), |near| write!(f, ", {near}"))
@@ -200,8 +247,11 @@ impl fmt::Display for FindingKind {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ([bx, by, bz], [tx, ty, tz]) = (self.block, self.thread);
-        writeln!(f, "{}", self.kind)?;
-        write!(f, "  kernel   {}, block ({bx}, {by}, {bz}), thread ({tx}, {ty}, {tz})", self.kernel)?;
+        self.kind.fmt(f)?;
+        if self.kernel.is_empty() {
+            return Ok(());
+        }
+        write!(f, "\n  kernel   {}, block ({bx}, {by}, {bz}), thread ({tx}, {ty}, {tz})", self.kernel)?;
         if let Some((first, outer)) = self.source.split_first() {
             write!(f, "\n  at       {}:{}", first.file, first.line)?;
             for call in outer {

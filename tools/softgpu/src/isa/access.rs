@@ -328,6 +328,7 @@ fn report_stray(step: &mut Step<'_, '_>, space: Space, access: &str, address: u6
         match step.worker.grid.view.stray(address) {
             Stray::Freed(near) => FindingKind::UseAfterFree { access, bytes, address, near },
             Stray::Host => FindingKind::HostPointer { access, bytes, address },
+            Stray::Peer(device) => FindingKind::PeerAccess { access, bytes, address, device },
             Stray::Outside(near) => FindingKind::OutOfBounds { access, bytes, address, near },
         }
     };

@@ -1,10 +1,11 @@
-//! Device memory of one context.
+//! Device memory of one context, and what it reaches beside.
 //!
 //! Every allocation has host memory of its own and a made-up address: device addresses are never host addresses, lie
 //! apart with guard gaps between them, and are never used twice, so that a stray pointer is recognised for what it is.
 //! Freed allocations stay known by their address.
 
 pub(crate) mod bits;
+pub(crate) mod host;
 pub(crate) mod store;
 pub(crate) mod view;
 
@@ -29,6 +30,17 @@ pub(crate) const WINDOW: u64 = 1 << 40;
 /// Whether an address is one that the device makes up, in use or not: none of them is the host's.
 pub(crate) fn is_device_address(address: u64) -> bool {
     (PARAM_BASE..GLOBAL_END).contains(&address)
+}
+
+/// The addresses of each of several devices.
+fn part(devices: u32) -> u64 {
+    (GLOBAL_END - GLOBAL_BASE) / u64::from(devices) / ALIGN * ALIGN
+}
+
+/// Which of several devices an address of global memory would be of.
+pub(crate) fn device_of(address: u64, devices: u32) -> Option<u32> {
+    let offset = address.checked_sub(GLOBAL_BASE).filter(|_| address < GLOBAL_END)?;
+    Some(((offset / part(devices)) as u32).min(devices - 1))
 }
 
 /// What cuMemAlloc promises is 256; 512 is what cards give.
@@ -117,6 +129,7 @@ struct Table {
     /// By address, which is the order in which they were made.
     records: Vec<Record>,
     next: u64,
+    end: u64,
     used: u64,
     numbered: u64,
     freed: usize,
@@ -134,14 +147,21 @@ impl Table {
         self.records[around].iter().min_by_key(|record| record.distance(address))
     }
 
-    /// The store that holds the whole range, and where in it.
-    fn range(&self, address: u64, bytes: u64) -> Result<(&Arc<Store>, usize), BadRange> {
+    /// The store that holds the whole range, and where in it: memory of the device, or shared with the host.
+    fn range(&self, address: u64, bytes: u64) -> Result<(Arc<Store>, usize), BadRange> {
+        let fits = |offset: u64, size: u64| offset <= size && bytes <= size - offset;
+        if !is_device_address(address)
+            && let Some((base, store)) = host::find(address)
+            && fits(address - base, store.bytes() as u64)
+        {
+            return Ok((store, (address - base) as usize));
+        }
         self.at(address)
             .map(|i| &self.records[i])
             .and_then(|record| {
                 let offset = address - record.base;
-                let fits = offset <= record.bytes && bytes <= record.bytes - offset;
-                record.store.as_ref().filter(|_| fits).map(|store| (store, offset as usize))
+                let store = record.store.as_ref().filter(|_| fits(offset, record.bytes));
+                store.map(|store| (Arc::clone(store), offset as usize))
             })
             .ok_or_else(|| BadRange { address, bytes, near: self.nearest(address).map(|record| record.place(address)) })
     }
@@ -151,13 +171,62 @@ impl Table {
 #[derive(Debug)]
 pub(crate) struct Memory {
     total: u64,
+    device: u32,
+    devices: u32,
     table: RwLock<Table>,
+    /// Memories of other devices that kernels here may reach.
+    peers: RwLock<Vec<Arc<Memory>>>,
 }
 
 impl Memory {
+    /// Of the first device of one.
+    #[cfg(test)]
     pub(crate) fn new(total_bytes: u64) -> Self {
-        let table = Table { records: Vec::new(), next: GLOBAL_BASE, used: 0, numbered: 0, freed: 0 };
-        Self { total: total_bytes, table: RwLock::new(table) }
+        Self::of_device(total_bytes, 0, 1)
+    }
+
+    /// Of one device of several, which share the addresses in equal parts.
+    pub(crate) fn of_device(total_bytes: u64, device: u32, devices: u32) -> Self {
+        let (base, part) = (GLOBAL_BASE + u64::from(device) * part(devices), part(devices));
+        let table = Table { records: Vec::new(), next: base, end: base + part, used: 0, numbered: 0, freed: 0 };
+        Self { total: total_bytes, device, devices, table: RwLock::new(table), peers: RwLock::default() }
+    }
+
+    /// What is allocated, by address.
+    fn live(&self) -> Vec<(u64, Arc<Store>)> {
+        let table = self.table();
+        table.records.iter().filter_map(|record| Some((record.base, record.store.clone()?))).collect()
+    }
+
+    /// Whether the address would be its device's.
+    fn is_of_device(&self, address: u64) -> bool {
+        device_of(address, self.devices) == Some(self.device)
+    }
+
+    /// Which other device the address would be of.
+    fn other_device(&self, address: u64) -> Option<u32> {
+        device_of(address, self.devices).filter(|&device| device != self.device)
+    }
+
+    fn peers(&self) -> RwLockReadGuard<'_, Vec<Arc<Memory>>> {
+        self.peers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has kernels reach another device's memory, or no longer; whether that is a change.
+    pub(crate) fn reach(&self, peer: &Arc<Memory>, reached: bool) -> bool {
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        let known = peers.iter().position(|known| Arc::ptr_eq(known, peer));
+        match known {
+            None if reached => peers.push(Arc::clone(peer)),
+            Some(at) if !reached => drop(peers.remove(at)),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Where in which allocation an address lies, or which is nearest.
+    pub(crate) fn place(&self, address: u64) -> Option<Place> {
+        self.table().nearest(address).map(|record| record.place(address))
     }
 
     // A panic of another thread cannot leave the table half-changed: nothing in its updates panics.
@@ -177,7 +246,7 @@ impl Memory {
         let mut table = self.table_mut();
         let full = OutOfMemory { asked: bytes, free: self.total - table.used, total: self.total };
         let rounded = bytes.checked_next_multiple_of(ALIGN).ok_or(full)?;
-        if rounded > full.free || rounded > GLOBAL_END - table.next {
+        if rounded > full.free || rounded > table.end.saturating_sub(table.next) {
             return Err(full);
         }
         let store = usize::try_from(bytes).ok().and_then(Store::try_new).ok_or(full)?;
@@ -275,7 +344,7 @@ impl Memory {
         let table = self.table();
         let (to, to_offset) = table.range(to, bytes)?;
         let (from, from_offset) = table.range(from, bytes)?;
-        to.copy_from(to_offset, from, from_offset, bytes as usize);
+        to.copy_from(to_offset, &from, from_offset, bytes as usize);
         Ok(())
     }
 

@@ -13,6 +13,8 @@ use super::bits::Bits;
 pub(crate) struct Store {
     data: NonNull<u8>,
     bytes: usize,
+    /// How it was allocated; `None` where the bytes are the host's own.
+    layout: Option<Layout>,
     pub(crate) written: Bits,
 }
 
@@ -26,16 +28,39 @@ impl Store {
     /// cost nothing until they are used.
     const ALIGN: usize = 16;
 
+    const PAGE: usize = 4096;
+
     fn layout(bytes: usize) -> Option<Layout> {
         Layout::from_size_align(bytes.max(1), Self::ALIGN).ok()
     }
 
+    fn allocate(bytes: usize, layout: Layout) -> Option<Self> {
+        // SAFETY: every layout of this file has at least one byte.
+        let data = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        Some(Self { data, bytes, layout: Some(layout), written: Bits::new(bytes) })
+    }
+
     /// `None` when the host has not that much.
     pub(crate) fn try_new(bytes: usize) -> Option<Self> {
-        let layout = Self::layout(bytes)?;
-        // SAFETY: the layout has at least one byte.
-        let data = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        Some(Self { data, bytes, written: Bits::new(bytes) })
+        Self::allocate(bytes, Self::layout(bytes)?)
+    }
+
+    /// As [`Store::try_new`], aligned to a page; all of it counts as written, as the host may write it.
+    pub(crate) fn of_pages(bytes: usize) -> Option<Self> {
+        let store = Self::allocate(bytes, Layout::from_size_align(bytes.max(1), Self::PAGE).ok()?)?;
+        store.written.set(0, bytes);
+        Some(store)
+    }
+
+    /// Memory of the host's own, all of it written; `None` for null, or a range past the end of the address space.
+    ///
+    /// # Safety
+    /// The bytes are valid for reads and writes as long as the store is, and nobody takes references to them meanwhile.
+    pub(crate) unsafe fn of_host(data: *mut u8, bytes: usize) -> Option<Self> {
+        isize::try_from(bytes).ok().and_then(|_| data.addr().checked_add(bytes))?;
+        let store = Self { data: NonNull::new(data)?, bytes, layout: None, written: Bits::new(bytes) };
+        store.written.set(0, bytes);
+        Some(store)
     }
 
     /// For the small memories of blocks and threads.
@@ -91,8 +116,8 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        if let Some(layout) = Self::layout(self.bytes) {
-            // SAFETY: allocated in `try_new` with this layout, and dropped once.
+        if let Some(layout) = self.layout {
+            // SAFETY: allocated with this layout, and dropped once.
             unsafe { dealloc(self.data.as_ptr(), layout) }
         }
     }

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::Memory;
 use super::bits::Bits;
 use super::store::Store;
+use super::{Memory, host};
 use crate::inspect::finding::Place;
 
 /// Bytes of a sector, the unit in which device memory moves.
@@ -60,28 +60,30 @@ pub(crate) enum Stray {
     Freed(Place),
     /// The host's own memory.
     Host,
+    /// Another device, which the kernel does not reach.
+    Peer(u32),
     /// Outside; the nearest allocation, if there is any.
     Outside(Option<Place>),
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(memory: &'a Memory) -> Self {
-        let table = memory.table();
-        let regions = table
-            .records
-            .iter()
-            .filter_map(|record| {
-                Some(Region {
-                    base: record.base,
-                    bytes: record.bytes,
-                    store: record.store.clone()?,
-                    loaded: OnceLock::new(),
-                    stored: OnceLock::new(),
-                })
-            })
-            .collect();
-        drop(table);
-        Self { regions, memory }
+        let mut regions = memory.live();
+        let others = memory.peers().iter().flat_map(|peer| peer.live()).collect::<Vec<_>>();
+        let shared = host::all();
+        if !others.is_empty() || !shared.is_empty() {
+            regions.extend(others);
+            regions.extend(shared);
+            regions.sort_by_key(|(base, _)| *base);
+        }
+        let region = |(base, store): (u64, Arc<Store>)| Region {
+            base,
+            bytes: store.bytes() as u64,
+            store,
+            loaded: OnceLock::new(),
+            stored: OnceLock::new(),
+        };
+        Self { regions: regions.into_iter().map(region).collect(), memory }
     }
 
     /// The region that holds the address.
@@ -98,15 +100,24 @@ impl<'a> View<'a> {
 
     /// Where in which allocation an address lies.
     pub(crate) fn place(&self, address: u64) -> Option<Place> {
-        self.memory.table().nearest(address).map(|record| record.place(address))
+        if let Some(peer) = self.memory.peers().iter().find(|peer| peer.is_of_device(address)) {
+            return peer.place(address);
+        }
+        host::place(address).or_else(|| self.memory.place(address))
     }
 
     /// Why an access is outside every live allocation.
     pub(crate) fn stray(&self, address: u64) -> Stray {
-        let table = self.memory.table();
+        let peers = self.memory.peers();
+        let of_peer = peers.iter().find(|peer| peer.is_of_device(address));
+        if let (None, Some(device)) = (of_peer, self.memory.other_device(address)) {
+            return Stray::Peer(device);
+        }
+        let table = of_peer.map_or(self.memory, |peer| peer).table();
         match table.nearest(address) {
             Some(record) if record.holds(address) && record.store.is_none() => Stray::Freed(record.place(address)),
             _ if is_host_memory(address) => Stray::Host,
+
             record => {
                 let near = record.filter(|record| record.distance(address) < NEAR);
                 Stray::Outside(near.map(|record| record.place(address)))

@@ -191,7 +191,8 @@ fn memory() {
     check!(table();
         cuMemHostAlloc(&raw mut page, 0, 0) => CUDA_ERROR_INVALID_VALUE;
         cuMemHostAlloc(&raw mut page, 8, 64) => CUDA_ERROR_INVALID_VALUE;
-        cuMemHostAlloc(&raw mut page, 8, 2) => CUDA_ERROR_NOT_SUPPORTED;
+        cuMemHostAlloc(&raw mut page, 8, 2) => CUDA_SUCCESS;
+        cuMemFreeHost(page) => CUDA_SUCCESS;
         cuMemAllocHost_v2(null_mut(), 8) => CUDA_ERROR_INVALID_VALUE;
         cuMemFreeHost(to_host) => CUDA_ERROR_INVALID_VALUE;
         cuPointerGetAttribute(null_mut(), memory_type, there) => CUDA_ERROR_INVALID_VALUE;

@@ -10,7 +10,6 @@ use oblate_softgpu::{Choice, Running, install_as};
 /// Calls a function of the driver, which succeeds.
 macro_rules! done {
     ($function:ident($($argument:expr),* $(,)?)) => {
-        #[allow(unused_unsafe, reason = "some arguments are unsafe calls themselves")]
         // SAFETY: the test's own handles, and places for answers.
         unsafe { cudarc::driver::sys::$function($($argument),*) }.result().expect(stringify!($function))
     };
@@ -40,8 +39,9 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
+        // What a test leaves in a context of its own is told to nobody.
         // SAFETY: a handle; a test may have destroyed the context itself, which is then refused.
-        unsafe { sys::cuCtxDestroy_v2(self.0) };
+        oblate_softgpu::record(|| unsafe { sys::cuCtxDestroy_v2(self.0) });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_uint;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::super::context::Context;
+use super::super::context::{Context, current_handle};
 use super::super::copy::Copy;
 use super::super::entry::initialised;
 use super::super::error::{
@@ -15,6 +15,7 @@ use super::super::pitched::CUDA_MEMCPY3D;
 use super::super::stream::Stream;
 use super::super::types::Out;
 use super::super::work::{HostFunction, Work};
+use super::super::{Call, this_call};
 use super::params::{copy_work, given};
 use super::{CUDA_HOST_NODE_PARAMS, CUDA_KERNEL_NODE_PARAMS, CUDA_MEMSET_NODE_PARAMS, Graph, Node};
 
@@ -23,6 +24,9 @@ use super::{CUDA_HOST_NODE_PARAMS, CUDA_KERNEL_NODE_PARAMS, CUDA_MEMSET_NODE_PAR
 pub struct GraphExec {
     steps: Mutex<Vec<Step>>,
     flags: u64,
+    /// The one that was current, or null.
+    context: Handle<Context>,
+    made_by: Call,
 }
 
 impl Registered for GraphExec {
@@ -71,7 +75,12 @@ impl GraphExec {
         }
         let mut steps = Vec::new();
         flatten(graph, &[], &mut steps).map_err(|error| (error, INVALID_STRUCTURE))?;
-        Ok(Self::registry().insert(|_| Self { steps: Mutex::new(steps), flags }))
+        Ok(Self::registry().insert(|_| Self {
+            steps: Mutex::new(steps),
+            flags,
+            context: current_handle(),
+            made_by: this_call(),
+        }))
     }
 
     /// Replaces what a node's step does, by work of the same kind.
@@ -100,10 +109,15 @@ impl GraphExec {
         Ok(graph)
     }
 
-    /// Runs every step; the first failure ends it.
-    pub(crate) fn run(&self) -> Answer {
+    /// Runs every step, as a stream would one after the other; the first failure ends it.
+    pub(crate) fn run(&self, stream: &Stream, context: &Context) -> Answer {
         let steps = self.steps().clone();
-        steps.iter().filter(|step| step.enabled).try_for_each(|step| step.work.run())
+        steps.iter().filter(|step| step.enabled).try_for_each(|step| stream.perform(context, &step.work))
+    }
+
+    /// The call that made it, where that was in this context.
+    pub(crate) fn leaked(&self, context: Handle<Context>) -> Option<Call> {
+        (self.context == context).then_some(self.made_by)
     }
 }
 

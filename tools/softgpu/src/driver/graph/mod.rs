@@ -12,11 +12,13 @@ pub use exec::*;
 pub use node::*;
 pub use params::*;
 
+use super::context::{Context, current_handle};
 use super::entry::initialised;
 use super::error::{Answer, CUDA_ERROR_INVALID_VALUE, CUDA_ERROR_NOT_SUPPORTED, CUresult};
 use super::handle::{Handle, Registered, Registry};
 use super::types::{Out, list, listed};
 use super::work::Work;
+use super::{Call, this_call};
 
 /// What `CUgraph` stands for.
 #[derive(Debug)]
@@ -26,6 +28,9 @@ pub struct Graph {
     nodes: Mutex<Vec<Entry>>,
     /// Of a graph that is a node of another: it ends with that.
     is_child: bool,
+    /// The one that was current, or null.
+    context: Handle<Context>,
+    made_by: Call,
 }
 
 impl Registered for Graph {
@@ -77,7 +82,13 @@ impl Graph {
     }
 
     fn with(nodes: Vec<Entry>, is_child: bool) -> Handle<Self> {
-        Self::registry().insert(|handle| Self { handle, nodes: Mutex::new(nodes), is_child })
+        let (context, made_by) = (current_handle(), this_call());
+        Self::registry().insert(|handle| Self { handle, nodes: Mutex::new(nodes), is_child, context, made_by })
+    }
+
+    /// The call that made it, where that was in this context and nothing else ends it.
+    pub(crate) fn leaked(&self, context: Handle<Context>) -> Option<Call> {
+        (self.context == context && !self.is_child).then_some(self.made_by)
     }
 
     fn nodes(&self) -> MutexGuard<'_, Vec<Entry>> {
