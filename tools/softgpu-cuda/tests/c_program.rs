@@ -1,4 +1,4 @@
-//! A C program, compiled against the toolkit's cuda.h and linked with the library, runs on it.
+//! C programs, compiled against the toolkit's cuda.h and linked with the library, run on it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -26,7 +26,7 @@ fn ran(mut command: Command) -> Output {
 }
 
 #[test]
-fn a_c_program_runs() {
+fn c_programs_run() {
     let nvcc = nvcc::find(Some(workspace())).unwrap_or_else(|error| panic!("{error}"));
     let headers = nvcc.path.ancestors().nth(2).expect("nvcc lies in bin").join("include");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c_program");
@@ -46,14 +46,18 @@ fn a_c_program_runs() {
     let kernel = compiler.ptx(Path::new("tests/vector_add.cu"), nvcc::Architecture::compute(80));
     let kernel = kernel.unwrap_or_else(|error| panic!("{error}")).path;
 
-    let program = folder.join("vector_add");
-    let mut compile = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-    compile.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-I"]).arg(headers);
-    compile.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vector_add.c")).arg("-o").arg(&program);
-    compile.arg("-L").arg(&folder).arg("-lcuda");
-    ran(compile);
+    for (name, output) in [("vector_add", "added on oblate software device (sm_80)\n"), ("graphs", "as expected\n")] {
+        let program = folder.join(name);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name).with_extension("c");
+        let mut compile = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        compile.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-I"]).arg(headers.as_path());
+        compile.arg(source).arg("-o").arg(&program).arg("-L").arg(&folder).arg("-lcuda");
+        ran(compile);
 
-    let mut run = Command::new(&program);
-    run.arg(kernel).env("LD_LIBRARY_PATH", &folder);
-    assert_eq!(String::from_utf8_lossy(&ran(run).stdout), "added on oblate software device (sm_80)\n");
+        let mut run = Command::new(&program);
+        run.arg(&kernel).env("LD_LIBRARY_PATH", &folder);
+        let ran = ran(run);
+        let (printed, said) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert_eq!((&*printed, &*said), (output, ""), "{name}: what it prints, and no finding");
+    }
 }

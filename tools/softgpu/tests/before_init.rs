@@ -62,7 +62,7 @@ fn every_function_refuses_to_work_before_init_and_without_a_context() {
                 _ => INVALID_CONTEXT,                    // nobody holds it
             },
             "cuDevicePrimaryCtxSetFlags_v2" | "cuCtxSetCurrent" => SUCCESS,
-            "cuCtxCreate_v2" | "cuCtxCreate_v4" | "cuCtxGetCurrent" => INVALID_VALUE,
+            "cuCtxCreate_v2" | "cuCtxCreate_v3" | "cuCtxCreate_v4" | "cuCtxGetCurrent" => INVALID_VALUE,
             name if name.starts_with("cuDevice") => INVALID_VALUE,
             // Graphs and libraries belong to no context.
             name if name.starts_with("cuGraph") => INVALID_VALUE,

@@ -24,7 +24,7 @@ use super::module::Module;
 use super::stream::{DefaultStreams, Stream, in_host_function};
 use super::types::{CUdevice, Out};
 use crate::memory::{self, Memory};
-use crate::settings::{Settings, machine};
+use crate::settings::{Settings, capability, machine};
 
 /// What `CUcontext` stands for.
 #[derive(Debug)]
@@ -40,8 +40,9 @@ pub struct Context {
     pub(crate) faults: Injected,
     flags: AtomicU32,
     cache_preference: AtomicU32,
-    /// Stack of a thread, printf buffer and heap, in bytes: the limits 0, 1 and 2 of cuda.h.
-    limits: [AtomicUsize; 3],
+    /// By their numbers in cuda.h: stack of a thread, printf buffer and heap in bytes; depth and launches of dynamic
+    /// parallelism; bytes that L2 fetches at once, and that it keeps.
+    limits: [AtomicUsize; 7],
     /// The result of a launch that failed: every later call in the context has it, as on a card.
     failed: OnceLock<CUresult>,
 }
@@ -70,7 +71,7 @@ impl Context {
             faults: Injected::default(),
             flags: AtomicU32::new(flags),
             cache_preference: AtomicU32::new(0),
-            limits: [1 << 10, 1 << 20, 8 << 20].map(AtomicUsize::new),
+            limits: [1 << 10, 1 << 20, 8 << 20, 2, 2048, 64, 0].map(AtomicUsize::new),
             failed: OnceLock::new(),
         })
     }
@@ -124,11 +125,26 @@ impl Context {
         self.streams().into_iter().filter(|stream| !stream.is_non_blocking() && !stream.is_legacy()).collect()
     }
 
+    fn limit(&self, number: c_uint) -> Answer<&AtomicUsize> {
+        // As the driver documents: no synchronisation from a kernel since compute capability 9.0.
+        let is_supported = number != SYNC_DEPTH || capability().major < 9;
+        self.limits.get(number as usize).filter(|_| is_supported).ok_or(CUDA_ERROR_UNSUPPORTED_LIMIT)
+    }
+
+    /// Bytes that a launch may print; of more, the last stay.
+    pub(crate) fn printf_bytes(&self) -> usize {
+        self.limits[1].load(Ordering::Relaxed)
+    }
+
     /// Bytes of local memory that a thread's calls may take.
     pub(crate) fn stack_bytes(&self) -> usize {
         self.limits[0].load(Ordering::Relaxed)
     }
 }
+
+const SYNC_DEPTH: c_uint = 3;
+const FETCH_GRANULARITY: c_uint = 5;
+const PERSISTING_L2: c_uint = 6;
 
 thread_local! {
     /// The last is current.
@@ -190,6 +206,21 @@ pub struct CUctxCreateParams {
 api! {
     /// Makes a context and makes it current.
     fn cuCtxCreate_v2(context: Out<Handle<Context>>, flags: c_uint, device: CUdevice) {
+        create(context, flags, device)
+    }
+
+    /// Makes a context and makes it current; for part of a device there is none.
+    fn cuCtxCreate_v3(
+        context: Out<Handle<Context>>,
+        _affinity: *const c_void,
+        affinities: c_int,
+        flags: c_uint,
+        device: CUdevice,
+    ) {
+        initialised()?;
+        if affinities != 0 {
+            return Err(CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY);
+        }
         create(context, flags, device)
     }
 
@@ -293,17 +324,22 @@ api! {
         Ok(())
     }
 
-    /// Stack of a thread (0), printf buffer (1) or heap (2), in bytes; the device has no other limit.
+    /// A limit by its number in cuda.h.
     fn cuCtxGetLimit(value: Out<usize>, limit: c_uint) {
         let context = current()?;
         value.check()?;
-        value.set(context.limits.get(limit as usize).ok_or(CUDA_ERROR_UNSUPPORTED_LIMIT)?.load(Ordering::Relaxed))
+        value.set(context.limit(limit)?.load(Ordering::Relaxed))
     }
 
-    /// Sets what [`cuCtxGetLimit`] gives.
+    /// Sets a limit. That of the stack and that of the printf buffer matter here; the others are remembered.
     fn cuCtxSetLimit(limit: c_uint, value: usize) {
         let context = current()?;
-        context.limits.get(limit as usize).ok_or(CUDA_ERROR_UNSUPPORTED_LIMIT)?.store(value, Ordering::Relaxed);
+        let value = match limit {
+            FETCH_GRANULARITY if value > 128 => return Err(CUDA_ERROR_INVALID_VALUE),
+            PERSISTING_L2 => 0, // there is no such cache
+            _ => value,
+        };
+        context.limit(limit)?.store(value, Ordering::Relaxed);
         Ok(())
     }
 

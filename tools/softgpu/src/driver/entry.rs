@@ -64,7 +64,8 @@ api! {
 
 /// The versions of CUDA that brought the later forms of functions which have several here; any other came with 12.0 at the
 /// latest, which is older than what any caller of cuGetProcAddress_v2 asks for.
-const SINCE: [(&str, c_int); 11] = [
+const SINCE: [(&str, c_int); 12] = [
+    ("cuCtxCreate_v3", 11_040),
     ("cuCtxCreate_v4", 13_000),
     ("cuDeviceGetUuid_v2", 11_040),
     ("cuEventElapsedTime_v2", 12_080),

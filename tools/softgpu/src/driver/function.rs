@@ -156,6 +156,20 @@ api! {
         if preference > 3 { Err(CUDA_ERROR_INVALID_VALUE) } else { Ok(()) }
     }
 
+    /// Whether the kernel is loaded (1): it is, with its module.
+    fn cuFuncIsLoaded(state: Out<c_uint>, function: Handle<Function>) {
+        current_or_failed()?;
+        state.check()?;
+        function.get()?;
+        state.set(1)
+    }
+
+    /// Loads the kernel, which is loaded.
+    fn cuFuncLoad(function: Handle<Function>) {
+        current()?;
+        function.get().map(drop)
+    }
+
     /// The kernel's name, valid until its module is unloaded.
     fn cuFuncGetName(name: Out<*const c_char>, function: Handle<Function>) {
         current_or_failed()?;

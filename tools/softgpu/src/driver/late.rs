@@ -130,14 +130,14 @@ impl Stream {
 
     /// Does a piece of work, as slowly and as late as the context's faults have it.
     pub(crate) fn perform(&self, context: &Context, work: &Work) -> Answer {
-        let faults = &context.settings.faults;
         if let Work::Record(event) = work {
             event.happens(self.recorded());
             return Ok(());
         }
-        if faults.slow.is_none() && faults.late == Late::None {
+        if !is_asked_for(context) {
             return work.run();
         }
+        let faults = &context.settings.faults;
         self.keep_legacy_order(context);
         let number = 1 + context.late.given.fetch_add(1, Ordering::Relaxed);
         self.see_to_what_is_read(context, work);
@@ -193,10 +193,19 @@ impl Stream {
 
     /// Waits for the stream's work: what was late arrives.
     pub(crate) fn wait_over(&self, context: &Context) {
+        if !is_asked_for(context) {
+            return;
+        }
         self.keep_legacy_order(context);
         let behind = self.recorded();
         wait(context, &behind);
     }
+}
+
+/// Whether anything is ever late, or slow.
+fn is_asked_for(context: &Context) -> bool {
+    let faults = &context.settings.faults;
+    faults.slow.is_some() || faults.late != Late::None
 }
 
 /// Waits for what an event was recorded behind.
@@ -207,6 +216,9 @@ pub(crate) fn wait(context: &Context, behind: &Behind) {
 
 /// Waits for all streams of a context.
 pub(crate) fn wait_for_all(context: &Context) {
+    if !is_asked_for(context) {
+        return;
+    }
     for stream in context.streams() {
         stream.recorded().wait();
     }
@@ -228,11 +240,13 @@ fn is_late(late: Late, copy: &Copy) -> bool {
 fn make(copy: &Copy, stream: usize, number: u64) -> Answer<LateCopy> {
     copy.check()?;
     let [width, height, depth] = copy.extent;
-    let linear = |bytes: &[u8]| Side { end: End::Host(bytes.as_ptr().expose_provenance()), pitch: width, rows: height };
-    let mut bytes = vec![0u8; width * height * depth];
-    bytes.as_mut_ptr().expose_provenance();
-    Copy { to: linear(&bytes), ..*copy }.run()?;
-    let poison = vec![POISON; bytes.len()];
-    Copy { from: linear(&poison), ..*copy }.run()?;
+    let linear = |bytes: &mut [u8]| {
+        let end = End::Host(bytes.as_mut_ptr().expose_provenance());
+        Side { end, pitch: width, rows: height }
+    };
+    let mut bytes = vec![0; width * height * depth];
+    Copy { to: linear(&mut bytes), ..*copy }.run()?;
+    let mut poison = vec![POISON; bytes.len()];
+    Copy { from: linear(&mut poison), ..*copy }.run()?;
     Ok(LateCopy { stream, number, to: copy.to, extent: copy.extent, bytes })
 }

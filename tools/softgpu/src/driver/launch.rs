@@ -237,12 +237,21 @@ impl Launch {
             block,
             dynamic_shared_bytes: shared_bytes,
             counters: report.counters,
-            printed: report.printed,
+            printed: last_bytes(report.printed, context.printf_bytes()),
             failure,
         };
         launched(launch, report.findings);
         Ok(())
     }
+}
+
+/// What a buffer of so many bytes holds, when what was printed first is overwritten.
+fn last_bytes(mut text: String, bytes: usize) -> String {
+    let mut first = text.len().saturating_sub(bytes);
+    while !text.is_char_boundary(first) {
+        first += 1;
+    }
+    text.split_off(first)
 }
 
 fn result_of(failure: Failure) -> CUresult {

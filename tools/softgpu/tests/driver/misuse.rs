@@ -87,6 +87,7 @@ fn contexts() {
         cuCtxCreate_v2(&raw mut handle, 0, 1) => CUDA_ERROR_INVALID_DEVICE;
         cuCtxCreate_v2(&raw mut handle, 3, 0) => CUDA_ERROR_INVALID_VALUE;
         cuCtxCreate_v2(&raw mut handle, 0x100, 0) => CUDA_ERROR_INVALID_VALUE;
+        cuCtxCreate_v3(&raw mut handle, null_mut(), 1, 0, 0) => CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
         cuCtxDestroy_v2(null_mut()) => CUDA_ERROR_INVALID_CONTEXT;
         cuCtxDestroy_v2(0x1234 as sys::CUcontext) => CUDA_ERROR_INVALID_CONTEXT;
         cuCtxSetCurrent(0x1234 as sys::CUcontext) => CUDA_ERROR_INVALID_CONTEXT;
@@ -97,8 +98,10 @@ fn contexts() {
         cuCtxGetApiVersion(0x1234 as sys::CUcontext, &raw mut number) => CUDA_ERROR_INVALID_CONTEXT;
         cuCtxGetApiVersion(own.0, null_mut()) => CUDA_ERROR_INVALID_VALUE;
         cuCtxGetLimit(null_mut(), stack) => CUDA_ERROR_INVALID_VALUE;
-        cuCtxGetLimit(&raw mut bytes, sys::CUlimit::CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH) => CUDA_ERROR_UNSUPPORTED_LIMIT;
-        cuCtxSetLimit(sys::CUlimit::CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH, 1) => CUDA_ERROR_UNSUPPORTED_LIMIT;
+        cuCtxGetLimit(&raw mut bytes, sys::CUlimit::CU_LIMIT_SHMEM_SIZE) => CUDA_ERROR_UNSUPPORTED_LIMIT;
+        cuCtxSetLimit(sys::CUlimit::CU_LIMIT_SHMEM_SIZE, 1) => CUDA_ERROR_UNSUPPORTED_LIMIT;
+        cuCtxGetLimit(&raw mut bytes, sys::CUlimit::CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH) => CUDA_SUCCESS;
+        cuCtxSetLimit(sys::CUlimit::CU_LIMIT_MAX_L2_FETCH_GRANULARITY, 129) => CUDA_ERROR_INVALID_VALUE;
         cuCtxSetLimit(stack, 4096) => CUDA_SUCCESS;
         cuCtxGetLimit(&raw mut bytes, stack) => CUDA_SUCCESS;
         cuDevicePrimaryCtxRetain(null_mut(), 0) => CUDA_ERROR_INVALID_VALUE;
