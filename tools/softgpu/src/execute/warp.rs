@@ -218,8 +218,7 @@ impl Warp {
             let value = match constant {
                 Constant::Bits32(bits) => {
                     // SAFETY: the window covers the function's slots; nothing else refers to it here.
-                    let row = unsafe { row(regs, slot) };
-                    lanes(group.mask).for_each(|lane| row[lane] = bits);
+                    fill_lanes(unsafe { row(regs, slot) }, group.mask, bits);
                     continue;
                 }
                 Constant::Bits64(bits) => bits,
@@ -230,10 +229,15 @@ impl Warp {
                 Constant::Local(offset) => u64::from(group.local) + offset,
             };
             // SAFETY: as above; the constant takes two slots.
-            let row = unsafe { wide_row(regs, slot) };
-            lanes(group.mask).for_each(|lane| row[lane] = value);
+            fill_lanes(unsafe { wide_row(regs, slot) }, group.mask, value);
         }
         for &(slot, special) in &function.specials {
+            if !is_wide(special) && !differs_by_lane(special) {
+                let value = self.special(worker, block, special, 0) as u32;
+                // SAFETY: as above.
+                fill_lanes(unsafe { row(regs, slot) }, group.mask, value);
+                continue;
+            }
             for lane in lanes(group.mask) {
                 let value = self.special(worker, block, special, lane as u32);
                 if is_wide(special) {
@@ -409,6 +413,28 @@ impl Warp {
             }
         }
     }
+}
+
+/// The same value in the lanes of a mask.
+fn fill_lanes<T: Copy>(row: &mut [T; 32], mask: u32, value: T) {
+    if mask == u32::MAX {
+        row.fill(value);
+    } else {
+        lanes(mask).for_each(|lane| row[lane] = value);
+    }
+}
+
+fn differs_by_lane(special: Special) -> bool {
+    matches!(
+        special,
+        Special::Tid(_)
+            | Special::LaneId
+            | Special::LanemaskEq
+            | Special::LanemaskLt
+            | Special::LanemaskLe
+            | Special::LanemaskGt
+            | Special::LanemaskGe
+    )
 }
 
 fn is_wide(special: Special) -> bool {

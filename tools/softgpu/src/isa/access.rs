@@ -45,6 +45,11 @@ impl Span {
         Self { kind, at, room, written: &raw const store.written, offset: offset as usize }
     }
 
+    /// Whether the memory goes on for so many bytes.
+    pub(crate) fn holds(&self, bytes: u64) -> bool {
+        bytes <= self.room
+    }
+
     /// Whether all of the first bytes were ever written.
     #[inline(always)]
     pub(crate) fn written(&self, bytes: u64) -> bool {
@@ -124,41 +129,57 @@ pub(crate) unsafe fn shape(step: &Step<'_, '_>, access: &Access, width: u64) -> 
             }
             Address::Slot32(slot) => {
                 let row = row(step.regs, slot);
-                (shape_of(&row.map(u64::from), width), u64::from(row[0]).wrapping_add_signed(access.offset))
+                (narrow_shape_of(row, width as u32), u64::from(row[0]).wrapping_add_signed(access.offset))
             }
-            base => (Shape::Point, addresses(step, access.space, base, access.offset)[0]),
+            base => (Shape::Point, fixed_address(step, access.space, base).wrapping_add_signed(access.offset)),
         }
     }
 }
 
+/// What has no register to depend on: the same for all lanes.
 #[inline(always)]
-fn shape_of(addresses: &[u64; 32], width: u64) -> Shape {
-    // Constant strides, so that the comparison is a few vector operations.
-    let line = match width {
-        1 => is_line::<1>(addresses),
-        2 => is_line::<2>(addresses),
-        4 => is_line::<4>(addresses),
-        8 => is_line::<8>(addresses),
-        16 => is_line::<16>(addresses),
-        _ => is_line::<32>(addresses),
-    };
-    if line {
-        Shape::Line
-    } else if is_line::<0>(addresses) {
-        Shape::Point
-    } else {
-        Shape::Scattered
+fn fixed_address(step: &Step<'_, '_>, space: Space, base: Address) -> u64 {
+    match base {
+        Address::Variable(id) => step.worker.grid.launch.module.addresses[id as usize],
+        _ if space == Space::Local || (space == Space::Param && !step.group.calls.is_empty()) => {
+            u64::from(step.group.local)
+        }
+        _ => 0,
     }
 }
 
-#[inline(always)]
-fn is_line<const STRIDE: u64>(addresses: &[u64; 32]) -> bool {
-    let mut off = 0;
-    for lane in 0..32 {
-        off |= addresses[lane] ^ addresses[0].wrapping_add(lane as u64 * STRIDE);
-    }
-    off == 0
+macro_rules! shape_of {
+    ($name:ident, $t:ty) => {
+        #[inline(always)]
+        fn $name(addresses: &[$t; 32], width: $t) -> Shape {
+            #[inline(always)]
+            fn steps_by<const STRIDE: $t>(addresses: &[$t; 32]) -> bool {
+                let mut off = 0;
+                for lane in 0..32 {
+                    off |= addresses[lane] ^ addresses[0].wrapping_add(lane as $t * STRIDE);
+                }
+                off == 0
+            }
+            // The last lane says what it can be; and with constant strides the rest is a few vector operations.
+            if addresses[31] == addresses[0] {
+                return if steps_by::<0>(addresses) { Shape::Point } else { Shape::Scattered };
+            }
+            let line = addresses[31].checked_sub(addresses[0]) == Some(31 * width)
+                && match width {
+                    1 => steps_by::<1>(addresses),
+                    2 => steps_by::<2>(addresses),
+                    4 => steps_by::<4>(addresses),
+                    8 => steps_by::<8>(addresses),
+                    16 => steps_by::<16>(addresses),
+                    _ => steps_by::<32>(addresses),
+                };
+            if line { Shape::Line } else { Shape::Scattered }
+        }
+    };
 }
+
+shape_of! { shape_of, u64 }
+shape_of! { narrow_shape_of, u32 }
 
 /// The span of a whole warp's access and its bytes, if the lanes form one and it is in order.
 #[inline(always)]
@@ -177,15 +198,11 @@ pub(crate) fn whole(
     if !address.is_multiple_of(width) {
         return None;
     }
-    let span = if space == Space::Global {
-        global(step, address)?
-    } else {
-        let span = locate(step, space, 0, address)?;
-        // A thread's own memory lies apart from its neighbour's; and a copy in flight wants to be looked at.
-        if span.kind == At::Local || (span.kind == At::Shared && step.block.copies != 0) {
-            return None;
-        }
-        span
+    let span = match space {
+        Space::Global => global(step, address)?,
+        Space::Shared => shared(step, address)?,
+        // A thread's own memory lies apart from its neighbour's.
+        _ => locate(step, space, 0, address).filter(|span| span.kind != At::Local)?,
     };
     (bytes <= span.room).then_some((span, bytes))
 }
@@ -204,14 +221,21 @@ fn global(step: &mut Step<'_, '_>, address: u64) -> Option<Span> {
     Some(Span::new(At::Global(index), &region.store, offset, region.bytes - offset))
 }
 
+#[inline(always)]
+fn shared(step: &Step<'_, '_>, address: u64) -> Option<Span> {
+    in_store(At::Shared, &step.block.shared, address)
+}
+
+#[inline(always)]
+fn in_store(kind: At, store: &Store, offset: u64) -> Option<Span> {
+    let bytes = store.bytes() as u64;
+    (offset < bytes).then(|| Span::new(kind, store, offset, bytes - offset))
+}
+
 /// Where a lane's address leads, if to anything.
 pub(crate) fn locate(step: &mut Step<'_, '_>, space: Space, lane: usize, address: u64) -> Option<Span> {
-    let in_store = |kind, store: &Store, offset: u64| {
-        let bytes = store.bytes() as u64;
-        (offset < bytes).then(|| Span::new(kind, store, offset, bytes - offset))
-    };
     match resolve(step, space, address) {
-        (Space::Shared, offset) => in_store(At::Shared, &step.block.shared, offset),
+        (Space::Shared, offset) => shared(step, offset),
         (Space::Param, offset) => in_store(At::Param, &step.worker.grid.params, offset),
         (Space::Local, offset) => {
             let (bytes, stride) = (local_bytes(step), step.warp.local_bytes as u64);
@@ -287,7 +311,12 @@ pub(crate) fn by_lane(
     let mut failure = None;
     for lane in lanes(mask) {
         let address = addresses[lane];
-        let span = locate(step, space, lane, address).filter(|span| span.room >= width);
+        let span = match space {
+            Space::Global => global(step, address),
+            Space::Shared => shared(step, address),
+            _ => locate(step, space, lane, address),
+        };
+        let span = span.filter(|span| span.room >= width);
         // A wild address is reported as such, aligned or not.
         match span {
             None => {
@@ -370,9 +399,15 @@ pub(crate) fn report_unwritten(
     }
 }
 
+/// Whether an asynchronous copy into some of the bytes is still under way.
+#[inline(always)]
+pub(crate) fn in_flight(step: &Step<'_, '_>, span: &Span, bytes: u64) -> bool {
+    span.kind == At::Shared && step.block.copies != 0 && step.block.in_flight.any(span.offset, bytes as usize)
+}
+
 /// A read of shared memory into which an asynchronous copy is still under way: a finding.
 pub(crate) fn check_landed(step: &mut Step<'_, '_>, span: &Span, width: u64, lane: usize) {
-    if span.kind == At::Shared && step.block.copies != 0 && step.block.in_flight.any(span.offset, width as usize) {
+    if in_flight(step, span, width) {
         let detail = format!(
             "load of {width} bytes of shared memory at byte {} while an asynchronous copy into it is in flight",
             span.offset
@@ -491,17 +526,17 @@ fn passes(offsets: &[Option<u64>; 32], width: u64, together: bool) -> (u64, u64)
     let lanes_of_part = (128 / width.max(4)) as usize;
     let (mut total, mut parts) = (0, 0);
     for part in offsets.chunks(lanes_of_part) {
-        let mut words = Vec::with_capacity(32);
-        for offset in part.iter().flatten() {
-            words.extend(offset / 4..(offset + width).div_ceil(4));
-        }
-        if together {
-            words.sort_unstable();
-            words.dedup();
-        }
-        let mut banks = [0u64; 32];
-        for word in words {
-            banks[(word % 32) as usize] += 1;
+        let (mut banks, mut served) = ([0u64; 32], [0; 32]);
+        let mut met = 0;
+        for word in part.iter().flatten().flat_map(|offset| offset / 4..(offset + width).div_ceil(4)) {
+            let bank = (word % 32) as usize;
+            // A word that the pass serves already costs nothing more: look where its bank has been asked before.
+            if together && banks[bank] != 0 && served[..met].contains(&word) {
+                continue;
+            }
+            banks[bank] += 1;
+            served[met] = word;
+            met += 1;
         }
         let passes = banks.into_iter().max().unwrap_or(0);
         total += passes;

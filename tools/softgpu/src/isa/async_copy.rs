@@ -109,8 +109,12 @@ fn sources(
             step.find(lane, kind);
             return Err(step.fail(Failure::MisalignedAddress));
         }
-        // `by_lane` asks for alignment to the bytes that it checks: a power of two below the size, then the last byte.
         let bytes = u64::from(sizes[lane]).min(width);
+        spans[lane] = access::locate(step, Space::Global, lane, from[lane]).filter(|span| span.holds(bytes));
+        if spans[lane].is_some() {
+            continue;
+        }
+        // Said as of the last byte, or else of the first: `by_lane` would ask for alignment to the bytes between.
         let mut last = *from;
         last[lane] += bytes - 1;
         access::by_lane(step, Space::Global, "copy", &last, 1 << lane, 1)?;

@@ -202,7 +202,11 @@ float_comparisons! { set_float! { SET_F32_FTZ, Flushed<f32>, ".ftz"; } }
 lanes! { SELECT, Class::Move;
     "selp.b16" | "selp.u16" | "selp.s16" (a: u16, b: u16, p: bool) -> u16 { if p { a } else { b } }
     "selp.b32" | "selp.u32" | "selp.s32" | "selp.f32" (a: u32, b: u32, p: bool) -> u32 { if p { a } else { b } }
-    "selp.b64" | "selp.u64" | "selp.s64" | "selp.f64" (a: u64, b: u64, p: bool) -> u64 { if p { a } else { b } }
+    "selp.b64" | "selp.u64" | "selp.s64" | "selp.f64" (a: u64, b: u64, p: bool) -> u64 {
+        // By bits: choosing between values of another width than the predicate's lane is not made into vectors.
+        let chosen = u64::from(p).wrapping_neg();
+        (a & chosen) | (b & !chosen)
+    }
     "slct.b16.s32" | "slct.u16.s32" | "slct.s16.s32" (a: u16, b: u16, c: i32) -> u16 { if c >= 0 { a } else { b } }
     "slct.b32.s32" | "slct.u32.s32" | "slct.s32.s32" | "slct.f32.s32" (a: u32, b: u32, c: i32) -> u32 {
         if c >= 0 { a } else { b }

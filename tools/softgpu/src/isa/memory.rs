@@ -24,6 +24,7 @@ unsafe fn load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<()
         let (shape, address) = unsafe { access::shape(step, access, width) };
         if let Some((span, bytes)) = access::whole(step, access.space, shape, address, width)
             && span.written(bytes)
+            && !access::in_flight(step, &span, bytes)
         {
             access::count(step, Direction::Load, &span, address, bytes, width);
             // SAFETY: the span holds `bytes` from here on.
@@ -31,7 +32,7 @@ unsafe fn load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<()
                 if shape == Shape::Line {
                     read_line(step.regs, access, span.at);
                 } else {
-                    read(step.regs, access, Form::of(access), mask, |_| span.at);
+                    read_point(step.regs, access, span.at);
                 }
             }
             return Ok(());
@@ -72,7 +73,7 @@ unsafe fn load_by_lane(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> R
         unsafe { read_strong(step.regs, access, mask, at) };
     } else {
         // SAFETY: as above.
-        unsafe { read(step.regs, access, Form::of(access), mask, |lane| at(lane).cast_mut()) };
+        unsafe { read(step.regs, access, mask, |lane| at(lane).cast_mut()) };
     }
     Ok(())
 }
@@ -121,53 +122,33 @@ unsafe fn store_by_lane(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> 
         unsafe { write_strong(step.regs, access, mask, at) };
     } else {
         // SAFETY: as above.
-        unsafe { write(step.regs, access, Form::of(access), mask, at) };
+        unsafe { write(step.regs, access, mask, at) };
     }
     Ok(())
 }
 
-/// Elements of a lane's access, and the bytes of each: constants where the compiler is to see them.
-#[derive(Clone, Copy)]
-struct Form {
-    elements: usize,
-    bytes: usize,
-}
-
-impl Form {
-    #[inline(always)]
-    fn of(access: &Access) -> Self {
-        Self { elements: usize::from(access.elements), bytes: usize::from(access.element_bytes) }
-    }
-}
-
-/// The forms that kernels use most, each compiled for itself, and any other.
-macro_rules! by_form {
-    ($access:expr, |$form:ident| $body:expr) => {
-        match ($access.elements, $access.element_bytes) {
-            (1, 2) => by_form!(@ $form, Form { elements: 1, bytes: 2 }, $body),
-            (1, 4) => by_form!(@ $form, Form { elements: 1, bytes: 4 }, $body),
-            (1, 8) => by_form!(@ $form, Form { elements: 1, bytes: 8 }, $body),
-            (2, 4) => by_form!(@ $form, Form { elements: 2, bytes: 4 }, $body),
-            (4, 4) => by_form!(@ $form, Form { elements: 4, bytes: 4 }, $body),
-            _ => by_form!(@ $form, Form::of($access), $body),
-        }
-    };
-    (@ $form:ident, $value:expr, $body:expr) => {{
-        let $form = $value;
-        $body
-    }};
-}
-
-/// [`read`] of all lanes from one contiguous range.
+/// [`read`] of all lanes from one contiguous range: the forms that kernels use most, each compiled for itself, and any
+/// other.
 ///
 /// # Safety
 /// The range is readable for 32 times the access's width and aligned to the width.
 #[inline(always)]
 unsafe fn read_line(regs: *mut u32, access: &Access, at: *mut u8) {
+    let signed = access.number == Number::Signed;
     // SAFETY: the caller's.
-    by_form!(access, |form| unsafe {
-        read(regs, access, form, u32::MAX, |lane| at.add(lane * form.elements * form.bytes));
-    });
+    unsafe {
+        match (access.elements, access.element_bytes, access.register_bytes) {
+            (1, 2, 2 | 4) if !signed => unpack::<u16, u32, 1>(regs, access, at, u32::from),
+            (2, 2, 2 | 4) if !signed => unpack::<u16, u32, 2>(regs, access, at, u32::from),
+            (4, 2, 2 | 4) if !signed => unpack::<u16, u32, 4>(regs, access, at, u32::from),
+            (1, 4, 4) => unpack::<u32, u32, 1>(regs, access, at, |v| v),
+            (2, 4, 4) => unpack::<u32, u32, 2>(regs, access, at, |v| v),
+            (4, 4, 4) => unpack::<u32, u32, 4>(regs, access, at, |v| v),
+            (1, 8, 8) => unpack::<u64, u64, 1>(regs, access, at, |v| v),
+            (2, 8, 8) => unpack::<u64, u64, 2>(regs, access, at, |v| v),
+            _ => read(regs, access, u32::MAX, |lane| at.add(lane * access::width(access) as usize)),
+        }
+    }
 }
 
 /// [`write`] of all lanes to one contiguous range.
@@ -177,9 +158,99 @@ unsafe fn read_line(regs: *mut u32, access: &Access, at: *mut u8) {
 #[inline(always)]
 unsafe fn write_line(regs: *mut u32, access: &Access, at: *mut u8) {
     // SAFETY: the caller's.
-    by_form!(access, |form| unsafe {
-        write(regs, access, form, u32::MAX, |lane| at.add(lane * form.elements * form.bytes));
-    });
+    unsafe {
+        match (access.elements, access.element_bytes, access.register_bytes) {
+            (1, 2, 2 | 4) => pack::<u32, u16, 1>(regs, access, at, |v| v as u16),
+            (2, 2, 2 | 4) => pack::<u32, u16, 2>(regs, access, at, |v| v as u16),
+            (4, 2, 2 | 4) => pack::<u32, u16, 4>(regs, access, at, |v| v as u16),
+            (1, 4, 4) => pack::<u32, u32, 1>(regs, access, at, |v| v),
+            (2, 4, 4) => pack::<u32, u32, 2>(regs, access, at, |v| v),
+            (4, 4, 4) => pack::<u32, u32, 4>(regs, access, at, |v| v),
+            (1, 8, 8) => pack::<u64, u64, 1>(regs, access, at, |v| v),
+            (2, 8, 8) => pack::<u64, u64, 2>(regs, access, at, |v| v),
+            _ => write(regs, access, u32::MAX, |lane| at.add(lane * access::width(access) as usize)),
+        }
+    }
+}
+
+/// 32 times N elements in memory to N registers. The range is copied first: so the compiler sees that no register lies
+/// in it, and deals it out by vectors.
+///
+/// # Safety
+/// As for [`read_line`]; N is the access's count of elements, T an element, R a register's lane.
+#[inline(always)]
+unsafe fn unpack<T: Copy, R: Copy + Default, const N: usize>(
+    regs: *mut u32,
+    access: &Access,
+    at: *const u8,
+    widen: impl Fn(T) -> R,
+) {
+    // SAFETY: the caller's.
+    let line = unsafe { at.cast::<[[T; N]; 32]>().read_unaligned() };
+    for (element, &slot) in access.registers[..N].iter().enumerate().filter(|&(_, &slot)| slot != NONE) {
+        let mut row = [R::default(); 32];
+        for (to, from) in row.iter_mut().zip(&line) {
+            *to = widen(from[element]);
+        }
+        // SAFETY: the window covers the register's slots.
+        unsafe { regs.add(usize::from(slot) * 32).cast::<[R; 32]>().write(row) };
+    }
+}
+
+/// N registers to 32 times N elements in memory.
+///
+/// # Safety
+/// As for [`write_line`]; N is the access's count of elements, R a register's lane, T an element.
+#[inline(always)]
+unsafe fn pack<R: Copy, T: Copy + Default, const N: usize>(
+    regs: *mut u32,
+    access: &Access,
+    at: *mut u8,
+    narrow: impl Fn(R) -> T,
+) {
+    let mut line = [[T::default(); N]; 32];
+    for (element, &slot) in access.registers[..N].iter().enumerate() {
+        // SAFETY: the window covers the register's slots.
+        let row = unsafe { regs.add(usize::from(slot) * 32).cast::<[R; 32]>().read() };
+        for (to, from) in line.iter_mut().zip(row) {
+            to[element] = narrow(from);
+        }
+    }
+    // SAFETY: the caller's.
+    unsafe { at.cast::<[[T; N]; 32]>().write_unaligned(line) };
+}
+
+/// [`read`] of all lanes from one address.
+///
+/// # Safety
+/// `at` is readable for the access's width and aligned to it.
+#[inline(always)]
+unsafe fn read_point(regs: *mut u32, access: &Access, at: *mut u8) {
+    let signed = access.number == Number::Signed;
+    for (element, &slot) in access.registers[..usize::from(access.elements)].iter().enumerate() {
+        if slot == NONE {
+            continue;
+        }
+        // SAFETY: the caller's; the window covers the register's slots.
+        unsafe {
+            let from = at.add(element * usize::from(access.element_bytes));
+            let bits = match (access.element_bytes, signed) {
+                (1, false) => u64::from(from.read()),
+                (1, true) => i64::from(from.cast::<i8>().read()) as u64,
+                (2, false) => u64::from(from.cast::<u16>().read()),
+                (2, true) => i64::from(from.cast::<i16>().read()) as u64,
+                (4, false) => u64::from(from.cast::<u32>().read()),
+                (4, true) => i64::from(from.cast::<i32>().read()) as u64,
+                _ => from.cast::<u64>().read(),
+            };
+            match access.register_bytes {
+                8 => *wide_row(regs, slot) = [bits; 32],
+                4 => *row(regs, slot) = [bits as u32; 32],
+                // A 16-bit register is zero-extended in its slot, whatever it holds.
+                _ => *row(regs, slot) = [bits as u32 & 0xffff; 32],
+            }
+        }
+    }
 }
 
 /// One element of every lane of the mask into a 32-bit slot.
@@ -225,21 +296,21 @@ unsafe fn read_wide<T: Copy>(to: &mut [u64; 32], mask: u32, from: impl Fn(usize)
 /// # Safety
 /// `at` gives, for the lanes of the mask, aligned pointers that are good for the access's width.
 #[inline(always)]
-unsafe fn read(regs: *mut u32, access: &Access, form: Form, mask: u32, at: impl Fn(usize) -> *mut u8) {
+unsafe fn read(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -> *mut u8) {
     let signed = access.number == Number::Signed;
-    for element in 0..form.elements {
+    for element in 0..usize::from(access.elements) {
         let slot = access.registers[element];
         if slot == NONE {
             continue;
         }
-        let skip = element * form.bytes;
+        let skip = element * usize::from(access.element_bytes);
         // SAFETY: the caller's, for everything below.
         let from = |lane| unsafe { at(lane).add(skip) };
         // SAFETY: as above.
         unsafe {
             if access.register_bytes == 8 {
                 let to = wide_row(regs, slot);
-                match (form.bytes, signed) {
+                match (access.element_bytes, signed) {
                     (1, false) => read_wide(to, mask, from, |v: u8| u64::from(v)),
                     (1, true) => read_wide(to, mask, from, |v: i8| i64::from(v) as u64),
                     (2, false) => read_wide(to, mask, from, |v: u16| u64::from(v)),
@@ -252,7 +323,7 @@ unsafe fn read(regs: *mut u32, access: &Access, form: Form, mask: u32, at: impl 
                 let to = row(regs, slot);
                 // A 16-bit register is zero-extended in its slot, whatever it holds.
                 let kept = if access.register_bytes == 4 { u32::MAX } else { 0xffff };
-                match (form.bytes, signed) {
+                match (access.element_bytes, signed) {
                     (1, false) => read_row(to, mask, from, |v: u8| u32::from(v)),
                     (1, true) => read_row(to, mask, from, |v: i8| i32::from(v) as u32 & kept),
                     (2, false) => read_row(to, mask, from, |v: u16| u32::from(v)),
@@ -290,7 +361,7 @@ unsafe fn read_copies(regs: *mut u32, access: &Access, mask: u32, copies: &mut [
     let mut aligned = Aligned(*copies);
     let first: *mut u8 = aligned.0.as_mut_ptr().cast();
     // SAFETY: a lane's row has 32 bytes, more than any access.
-    unsafe { read(regs, access, Form::of(access), mask, |lane| first.add(lane * 32)) }
+    unsafe { read(regs, access, mask, |lane| first.add(lane * 32)) }
 }
 
 /// Registers to elements in memory: the low bits of each.
@@ -298,17 +369,17 @@ unsafe fn read_copies(regs: *mut u32, access: &Access, mask: u32, copies: &mut [
 /// # Safety
 /// `at` gives, for the lanes of the mask, aligned pointers that are good for the access's width.
 #[inline(always)]
-unsafe fn write(regs: *mut u32, access: &Access, form: Form, mask: u32, at: impl Fn(usize) -> *mut u8) {
-    for element in 0..form.elements {
+unsafe fn write(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(usize) -> *mut u8) {
+    for element in 0..usize::from(access.elements) {
         let slot = access.registers[element];
-        let skip = element * form.bytes;
+        let skip = element * usize::from(access.element_bytes);
         // SAFETY: the caller's, for everything below.
         let to = |lane| unsafe { at(lane).add(skip) };
         // SAFETY: as above.
         unsafe {
             if access.register_bytes == 8 {
                 let from = wide_row(regs, slot);
-                match form.bytes {
+                match access.element_bytes {
                     1 => write_row(mask, to, |lane| from[lane] as u8),
                     2 => write_row(mask, to, |lane| from[lane] as u16),
                     4 => write_row(mask, to, |lane| from[lane] as u32),
@@ -316,7 +387,7 @@ unsafe fn write(regs: *mut u32, access: &Access, form: Form, mask: u32, at: impl
                 }
             } else {
                 let from = row(regs, slot);
-                match form.bytes {
+                match access.element_bytes {
                     1 => write_row(mask, to, |lane| from[lane] as u8),
                     2 => write_row(mask, to, |lane| from[lane] as u16),
                     _ => write_row(mask, to, |lane| from[lane]),

@@ -19,18 +19,16 @@ impl Bits {
     /// Calls `each` with every word that the range meets and the range's bits in it, until it answers false.
     #[inline(always)]
     fn words(&self, first: usize, count: usize, mut each: impl FnMut(&AtomicU64, u64) -> bool) -> bool {
-        let end = first + count;
-        let mut at = first;
-        while at < end {
-            let low = at % 64;
-            let taken = (64 - low).min(end - at);
-            let bits = (u64::MAX >> (64 - taken)) << low;
-            if !each(&self.words[at / 64], bits) {
-                return false;
+        let Some(more) = count.checked_sub(1) else { return true };
+        let last = first + more;
+        let (from, to) = (u64::MAX << (first % 64), u64::MAX >> (63 - last % 64));
+        match &self.words[first / 64..=last / 64] {
+            [] => true,
+            [word] => each(word, from & to),
+            [head, middle @ .., tail] => {
+                each(head, from) && middle.iter().all(|word| each(word, u64::MAX)) && each(tail, to)
             }
-            at += taken;
         }
-        true
     }
 
     #[inline(always)]

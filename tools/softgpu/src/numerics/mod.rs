@@ -75,15 +75,14 @@ macro_rules! float {
             }
             #[inline(always)]
             fn lesser(self, other: Self) -> Self {
-                let number = if ordered::$t(self) < ordered::$t(other) { self } else { other };
-                let number = if other.is_nan() { self } else { number };
-                (if self.is_nan() { other } else { number }).canonical()
+                let bits = if (self < other) | other.is_nan() { self.to_bits() } else { other.to_bits() };
+                // Equal numbers have equal bits, but for zeros: of them, the one with a sign.
+                $t::from_bits(if self == other { self.to_bits() | other.to_bits() } else { bits }).canonical()
             }
             #[inline(always)]
             fn greater(self, other: Self) -> Self {
-                let number = if ordered::$t(self) > ordered::$t(other) { self } else { other };
-                let number = if other.is_nan() { self } else { number };
-                (if self.is_nan() { other } else { number }).canonical()
+                let bits = if (self > other) | other.is_nan() { self.to_bits() } else { other.to_bits() };
+                $t::from_bits(if self == other { self.to_bits() & other.to_bits() } else { bits }).canonical()
             }
             #[inline(always)]
             fn lesser_or_nan(self, other: Self) -> Self {
@@ -104,20 +103,6 @@ macro_rules! float {
 
 float! { f32, NAN }
 float! { f64, NAN64 }
-
-/// Integers in the order of the numbers, -0 below +0.
-mod ordered {
-    #[inline(always)]
-    pub(super) fn f32(x: f32) -> i32 {
-        let bits = x.to_bits() as i32;
-        bits ^ ((bits >> 31) as u32 >> 1) as i32
-    }
-    #[inline(always)]
-    pub(super) fn f64(x: f64) -> i64 {
-        let bits = x.to_bits() as i64;
-        bits ^ ((bits >> 63) as u64 >> 1) as i64
-    }
-}
 
 /// The sum in f64, rounded to odd: an inexact one ends in a one bit, so that one more rounding to fewer digits gives what
 /// rounding the exact sum at once gives (Boldo and Melquiond 2008). For operands whose sum does not overflow.

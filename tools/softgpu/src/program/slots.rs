@@ -2,14 +2,19 @@
 //! meet. A slot holds a value for each lane, and lanes write under their masks alone, so that what holds for one lane's
 //! way through the blocks holds for the warp.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use smallvec::SmallVec;
+
 use super::{NONE, Slot};
 use crate::ptx::ast::RegisterId;
 
 /// What one operation does to registers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Step {
-    pub(crate) uses: Vec<RegisterId>,
-    pub(crate) defs: Vec<RegisterId>,
+    pub(crate) uses: SmallVec<[RegisterId; 6]>,
+    pub(crate) defs: SmallVec<[RegisterId; 4]>,
     /// Some lanes may keep the old value: the operation is guarded.
     pub(crate) keeps: bool,
     /// Every source is read before a result is written, so a result may take a source's slot.
@@ -89,26 +94,25 @@ pub(crate) fn assign(widths: &[u8], first: Slot, blocks: &[Span], steps: &[Step]
     let mut next = usize::from(first);
     for width in [1, 2] {
         let of_width = intervals.iter().filter(|interval| widths[interval.register as usize] == width);
-        // Places of this width: whether each is taken, and by whom.
-        let mut taken: Vec<bool> = Vec::new();
-        let mut active: Vec<(Interval, usize)> = Vec::new();
+        // Places of this width: those taken, by when they come free, and those free, the lowest first.
+        let mut taken: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
+        let mut free: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
+        let mut places = 0;
         for &interval in of_width {
-            active.retain(|(old, at)| {
-                let over = old.last < interval.first;
-                taken[*at] &= !over;
-                !over
-            });
-            let at = taken.iter().position(|taken| !taken).unwrap_or(taken.len());
-            taken.resize(taken.len().max(at + 1), false);
-            taken[at] = true;
-            active.push((interval, at));
+            while let Some(&Reverse((_, at))) = taken.peek().filter(|Reverse((last, _))| *last < interval.first) {
+                taken.pop();
+                free.push(Reverse(at));
+            }
+            let at = free.pop().map_or(places, |Reverse(at)| at);
+            places = places.max(at + 1);
+            taken.push(Reverse((interval.last, at)));
             let slot = next + at * usize::from(width);
             if slot + usize::from(width) > usize::from(NONE) {
                 return Err(TooManySlots);
             }
             slots[interval.register as usize] = Slot::try_from(slot).map_err(|_| TooManySlots)?;
         }
-        next += taken.len() * usize::from(width);
+        next += places * usize::from(width);
     }
     Ok(Assignment { slots, count: u32::try_from(next).map_err(|_| TooManySlots)? })
 }
@@ -172,7 +176,7 @@ mod tests {
     use super::{Span, Step, assign};
 
     fn step(uses: &[u32], defs: &[u32]) -> Step {
-        Step { uses: uses.to_vec(), defs: defs.to_vec(), keeps: false, in_place: true }
+        Step { uses: uses.into(), defs: defs.into(), keeps: false, in_place: true }
     }
 
     #[test]
@@ -239,7 +243,7 @@ mod tests {
             path in proptest::collection::vec(0usize..2, 30),
         ) {
             let mut steps: Vec<Step> = (0..6).map(|register| step(&[], &[register])).collect(); // all are set at first
-            steps.extend(code.iter().map(|&(a, b, d, keeps, in_place)| Step { uses: vec![a, b], defs: vec![d], keeps, in_place }));
+            steps.extend(code.iter().map(|&(a, b, d, keeps, in_place)| Step { uses: smallvec::smallvec![a, b], defs: smallvec::smallvec![d], keeps, in_place }));
             let blocks: Vec<Span> = (0..5u32).map(|b| {
                 let (first, end) = if b == 0 { (0, 6) } else { (6 + 3 * (b - 1), 6 + 3 * b) };
                 let successors = if b == 0 { vec![1] } else { edges[2 * (b as usize - 1)..2 * b as usize].iter().map(|e| e + 1).collect() };

@@ -53,7 +53,16 @@ struct Lexer<'a> {
 
 /// What may follow in an identifier.
 fn follows(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$'
+    static FOLLOWS: [bool; 256] = {
+        let mut follows = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            follows[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_' || byte as u8 == b'$';
+            byte += 1;
+        }
+        follows
+    };
+    FOLLOWS[usize::from(byte)]
 }
 
 impl<'a> Lexer<'a> {
@@ -61,24 +70,24 @@ impl<'a> Lexer<'a> {
         PtxError::new(self.source, self.line, what)
     }
 
+    #[inline(always)]
     fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
     fn skip_space(&mut self) -> Result<(), PtxError> {
         loop {
-            match (self.peek(0), self.peek(1)) {
-                (b'\n', _) => {
+            match self.peek(0) {
+                b'\n' => {
                     self.line += 1;
                     self.at += 1;
                 }
-                (b' ' | b'\t' | b'\r' | 0x0b | 0x0c, _) => self.at += 1,
-                (b'/', b'/') => {
-                    while self.at < self.bytes.len() && self.bytes[self.at] != b'\n' {
-                        self.at += 1;
-                    }
+                b' ' | b'\t' | b'\r' | 0x0b | 0x0c => self.at += 1,
+                b'/' if self.peek(1) == b'/' => {
+                    let rest = &self.bytes[self.at..];
+                    self.at += rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
                 }
-                (b'/', b'*') => {
+                b'/' if self.peek(1) == b'*' => {
                     let Some(length) = self.source[self.at + 2..].find("*/") else {
                         return Err(self.error("a comment without an end"));
                     };

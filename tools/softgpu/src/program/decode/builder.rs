@@ -1,7 +1,8 @@
 //! Operations from instructions: operands to slots, constants, guards.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::layout::Layout;
 use super::{Constants, Specials};
@@ -15,7 +16,7 @@ use crate::ptx::PtxError;
 use crate::ptx::ast::{self, Instruction, Module, Operand, RegisterId, Scope, Space, Special, Type};
 
 /// What opcodes mean, by their text.
-pub(super) type Forms = HashMap<Arc<str>, Meaning>;
+pub(super) type Forms = FxHashMap<Arc<str>, Meaning>;
 
 #[derive(Clone)]
 pub(super) enum Meaning {
@@ -37,7 +38,7 @@ pub(super) enum Exit {
 }
 
 fn base(opcode: &str) -> &str {
-    opcode.split('.').next().unwrap_or("")
+    opcode.find('.').map_or(opcode, |end| &opcode[..end])
 }
 
 /// Whether the next instruction is a place where groups of lanes may meet.
@@ -103,9 +104,9 @@ pub(super) struct Builder<'a> {
     steps: Vec<Step>,
     placed: Option<Placed>,
     constants: Vec<Constant>,
-    constant_ids: HashMap<Constant, Slot>,
+    constant_ids: FxHashMap<Constant, Slot>,
     specials: Vec<Special>,
-    special_ids: HashMap<Special, Slot>,
+    special_ids: FxHashMap<Special, Slot>,
     /// Slots of constants and special registers, from the end of the registers' on.
     extra_slots: u32,
 }
@@ -144,9 +145,9 @@ impl<'a> Builder<'a> {
             steps: Vec::new(),
             placed: None,
             constants: Vec::new(),
-            constant_ids: HashMap::new(),
+            constant_ids: FxHashMap::default(),
             specials: Vec::new(),
-            special_ids: HashMap::new(),
+            special_ids: FxHashMap::default(),
             extra_slots: 0,
         }
     }

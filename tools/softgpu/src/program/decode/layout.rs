@@ -1,7 +1,9 @@
 //! Where variables lie: parameters, local frames, shared memory, and which ids functions and module variables get.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Base, Function, Module, Operand, Scope, Space, Variable};
@@ -30,14 +32,14 @@ pub(super) struct Layout {
     /// By [`Module::functions`].
     pub(super) frames: Vec<Frame>,
     /// By function, the offsets of the `.shared` ones of [`Function::variables`].
-    shared: Vec<HashMap<u32, u64>>,
+    shared: Vec<FxHashMap<u32, u64>>,
     /// The offsets of the module's `.shared` variables.
-    module_shared: HashMap<u32, u64>,
+    module_shared: FxHashMap<u32, u64>,
     /// Where dynamic shared memory begins, by function; `None` in a function that kernels with different bases may call.
     pub(super) dynamic_base: Vec<Option<u64>>,
     pub(super) shared_bytes: Vec<u32>,
     /// Indices among the functions that have a body.
-    pub(super) function_ids: HashMap<Arc<str>, u32>,
+    pub(super) function_ids: FxHashMap<Arc<str>, u32>,
     /// Of a module variable in global or constant memory, its index among those.
     pub(super) variable_ids: Vec<Option<u32>>,
 }
@@ -83,8 +85,8 @@ impl Layout {
         let frames = module.functions.iter().map(|function| frame(module, function)).collect::<Result<_, _>>()?;
         let mut layout = Self {
             frames,
-            shared: vec![HashMap::new(); module.functions.len()],
-            module_shared: HashMap::new(),
+            shared: vec![FxHashMap::default(); module.functions.len()],
+            module_shared: FxHashMap::default(),
             dynamic_base: Vec::new(),
             shared_bytes: Vec::new(),
             function_ids,
@@ -188,7 +190,7 @@ struct Uses {
 
 impl Uses {
     fn of(module: &Module, kernel: &Function) -> Self {
-        let by_name: HashMap<&str, &Function> = module.functions.iter().map(|f| (&*f.name, f)).collect();
+        let by_name: FxHashMap<&str, &Function> = module.functions.iter().map(|f| (&*f.name, f)).collect();
         let mut uses = Self { common: false, dynamic_align: 1 };
         let mut seen: BTreeSet<&str> = BTreeSet::from([&*kernel.name]);
         let mut work = vec![kernel];

@@ -13,8 +13,9 @@ mod tensor;
 mod tests;
 mod warp;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use self::builder::{Builder, Exit};
 use self::layout::Layout;
@@ -57,7 +58,7 @@ pub(crate) fn decode_for(module: &ast::Module, modes: Modes) -> Result<Program, 
         })
         .collect();
     let mut program = Program { locations, variables: variables(module, &layout)?, ..Program::default() };
-    let mut forms = HashMap::new();
+    let mut forms = FxHashMap::default();
     for (index, function) in module.functions.iter().enumerate() {
         if function.has_body {
             let decoded = decode_function(module, &layout, index, &mut forms, &mut program, modes)?;

@@ -1,7 +1,8 @@
 //! Function bodies: scopes, statements, operands.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::variables::index;
 use super::{Parser, PtxError, Token};
@@ -26,10 +27,20 @@ pub(super) struct Scopes<'a>(Vec<NameScope<'a>>);
 
 #[derive(Default)]
 struct NameScope<'a> {
-    names: HashMap<&'a str, Name>,
-    /// `%r<12>`: prefix, count, type. A register of a range comes to be when it is first named.
-    ranges: Vec<(&'a str, u32, Type)>,
+    names: FxHashMap<&'a str, Name>,
+    ranges: Vec<Range<'a>>,
 }
+
+/// `.reg .b32 %r<12>`: registers, each of which comes to be when it is first named.
+struct Range<'a> {
+    prefix: &'a str,
+    count: u32,
+    kind: Type,
+    /// By number, as far as they were named; those from [`MOST_DENSE`] on are among the scope's names.
+    registers: Vec<Option<RegisterId>>,
+}
+
+const MOST_DENSE: u32 = 1 << 16;
 
 impl Scopes<'_> {
     pub(super) fn open(&mut self) {
@@ -54,18 +65,31 @@ impl<'a> Parser<'a> {
     }
 
     fn lookup(&mut self, name: &'a str) -> Option<Name> {
+        let numbered = split_number(name);
         for scope in self.scopes.0.iter_mut().rev() {
+            // Most names are registers of a range, and need no hash.
+            let range = numbered.and_then(|(prefix, number)| {
+                let range = scope.ranges.iter_mut().find(|range| range.prefix == prefix && number < range.count)?;
+                Some((range, number))
+            });
+            if let Some((range, number)) = &range
+                && let Some(&Some(id)) = range.registers.get(*number as usize)
+            {
+                return Some(Name::Register(id));
+            }
             if let Some(&meaning) = scope.names.get(name) {
                 return Some(meaning);
             }
-        }
-        let (prefix, number) = split_number(name)?;
-        for i in (0..self.scopes.0.len()).rev() {
-            let found = self.scopes.0[i].ranges.iter().find(|range| range.0 == prefix && number < range.1);
-            if let Some(&(_, _, kind)) = found {
+            if let Some((range, number)) = range {
                 let id = index(&self.function.registers);
-                self.function.registers.push(Register { name: Arc::from(name), kind });
-                self.scopes.0[i].names.insert(name, Name::Register(id));
+                self.function.registers.push(Register { name: Arc::from(name), kind: range.kind });
+                if number < MOST_DENSE {
+                    let length = range.registers.len().max(number as usize + 1);
+                    range.registers.resize(length, None);
+                    range.registers[number as usize] = Some(id);
+                } else {
+                    scope.names.insert(name, Name::Register(id));
+                }
                 return Some(Name::Register(id));
             }
         }
@@ -149,7 +173,7 @@ impl<'a> Parser<'a> {
                 let count = self.count("a count of registers")?;
                 self.mark(b'>')?;
                 if let Some(scope) = self.scopes.0.last_mut() {
-                    scope.ranges.push((name, count, kind));
+                    scope.ranges.push(Range { prefix: name, count, kind, registers: Vec::new() });
                 }
             } else {
                 self.declare(name, Name::Register(index(&self.function.registers)), line)?;

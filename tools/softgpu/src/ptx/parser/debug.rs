@@ -1,7 +1,8 @@
 //! What `-lineinfo` adds: `.file`, `.loc`, and the names of inlined functions in `.section .debug_str`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::variables::index;
 use super::{Parser, PtxError, Token};
@@ -12,13 +13,13 @@ use crate::ptx::ast::Location;
 pub(super) struct Debug<'a> {
     /// The `.loc` in force: index into `places`.
     pub(super) current: Option<u32>,
-    files: HashMap<u32, Arc<str>>,
+    files: FxHashMap<u32, Arc<str>>,
     places: Vec<Place<'a>>,
-    ids: HashMap<Place<'a>, u32>,
+    ids: FxHashMap<Place<'a>, u32>,
     /// The latest place on a line: what an `inlined_at` refers to.
-    latest: HashMap<(u32, u32, u32), u32>,
+    latest: FxHashMap<(u32, u32, u32), u32>,
     strings: Vec<u8>,
-    string_labels: HashMap<&'a str, usize>,
+    string_labels: FxHashMap<&'a str, usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,7 +46,7 @@ impl<'a> Debug<'a> {
     /// Every place, its file and function resolved.
     pub(super) fn locations(&self) -> Vec<Location> {
         let unknown: Arc<str> = Arc::from("");
-        let mut names: HashMap<(&str, i64), Option<Arc<str>>> = HashMap::new();
+        let mut names: FxHashMap<(&str, i64), Option<Arc<str>>> = FxHashMap::default();
         self.places
             .iter()
             .map(|place| Location {

@@ -7,8 +7,9 @@ mod debug;
 mod tests;
 mod variables;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use self::body::Scopes;
 use self::debug::Debug;
@@ -30,9 +31,9 @@ pub(crate) fn parse(source: &str) -> Result<Module, PtxError> {
         lexemes,
         at: 0,
         module: Module { text: Arc::from(source), ..Module::default() },
-        functions: HashMap::new(),
-        variables: HashMap::new(),
-        opcodes: HashMap::new(),
+        functions: FxHashMap::default(),
+        variables: FxHashMap::default(),
+        opcodes: FxHashMap::default(),
         labels,
         scopes: Scopes::default(),
         function: Function::default(),
@@ -49,12 +50,12 @@ struct Parser<'a> {
     at: usize,
     module: Module,
     /// Names to indices of [`Module::functions`].
-    functions: HashMap<&'a str, usize>,
-    variables: HashMap<&'a str, VariableId>,
+    functions: FxHashMap<&'a str, usize>,
+    variables: FxHashMap<&'a str, VariableId>,
     /// Each opcode's one string.
-    opcodes: HashMap<&'a str, Arc<str>>,
+    opcodes: FxHashMap<&'a str, Arc<str>>,
     /// The labels that stand directly in the braces that open at a lexeme: they may be used before they come.
-    labels: HashMap<usize, Vec<usize>>,
+    labels: FxHashMap<usize, Vec<usize>>,
     /// Of the function whose body is being read.
     scopes: Scopes<'a>,
     function: Function,
@@ -62,8 +63,8 @@ struct Parser<'a> {
 }
 
 /// By the lexeme of an opening brace, the lexemes of the labels directly in it.
-fn labels_by_scope(lexemes: &[Lexeme<'_>]) -> HashMap<usize, Vec<usize>> {
-    let mut labels: HashMap<usize, Vec<usize>> = HashMap::new();
+fn labels_by_scope(lexemes: &[Lexeme<'_>]) -> FxHashMap<usize, Vec<usize>> {
+    let mut labels: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     let mut open = Vec::new();
     for (i, pair) in lexemes.windows(2).enumerate() {
         match (pair[0].token, pair[1].token) {
