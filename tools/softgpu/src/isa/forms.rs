@@ -288,7 +288,7 @@ forms! {
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n32k16 .f32 .bf16 .bf16 .f32", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m32n8k16 .f32 .bf16 .bf16 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k8 .f32 .tf32 .tf32 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
-    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n8k4 [.rn .rz .rm .rp] .f64 .f64 .f64 .f64", "{d, d}, {a}, {b}, {c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n8k4 .f64 .f64 .f64 .f64 [.rn .rz .rm .rp]", "{d, d}, {a}, {b}, {c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k16 .s32 .s8 .s8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k16 .s32 .u8 .u8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n32k16 .s32 .s8 .s8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;

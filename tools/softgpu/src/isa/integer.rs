@@ -143,6 +143,26 @@ macro_rules! carry {
 carry! { CARRY_32, 32, u32, i32, u64, i64 }
 carry! { CARRY_64, 64, u64, i64, u128, i128 }
 
+/// The place of the set bit that is `offset` such bits on from `base`, itself the first, or back; all ones if there is none.
+#[inline(always)]
+fn nth_set(mask: u32, base: u32, offset: i32) -> u32 {
+    let back = offset < 0;
+    let (mask, base) = if back { (mask.reverse_bits(), 31_u32.wrapping_sub(base)) } else { (mask, base) };
+    let mut set = mask & u32::MAX.checked_shl(base).unwrap_or(0);
+    if offset == 0 {
+        set &= 1_u32.checked_shl(base).unwrap_or(0);
+    }
+    for _ in 1..offset.unsigned_abs().min(33) {
+        set &= set.wrapping_sub(1);
+    }
+    let place = set.trailing_zeros();
+    match (set, back) {
+        (0, _) => u32::MAX,
+        (_, true) => 31 - place,
+        (_, false) => place,
+    }
+}
+
 lanes! { BIT_FIELDS, Class::Integer;
     "bfe.u32" (a: u32, position: u32, length: u32) -> u32 {
         a.checked_shr(position & 0xff).unwrap_or(0) & ones_32(length & 0xff)
@@ -191,6 +211,7 @@ lanes! { BIT_FIELDS, Class::Integer;
     "brev.b64" (a: u64) -> u64 { a.reverse_bits() }
     "clz.b32" (a: u32) -> u32 { a.leading_zeros() }
     "clz.b64" (a: u64) -> u32 { a.leading_zeros() }
+    "fns.b32" (mask: u32, base: u32, offset: i32) -> u32 { nth_set(mask, base, offset) }
     "popc.b32" (a: u32) -> u32 { a.count_ones() }
     "popc.b64" (a: u64) -> u32 { a.count_ones() }
     "szext.wrap.u32" (a: u32, bits: u32) -> u32 { a & ones_32(bits & 31) }

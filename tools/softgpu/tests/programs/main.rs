@@ -18,6 +18,7 @@ mod algebra;
 mod blocks;
 mod collectives;
 mod control;
+mod cooperative;
 mod graphs;
 mod grids;
 mod images;

@@ -115,6 +115,7 @@ pub(super) fn expected(form: &Form, s: &[u64]) -> Option<Expected> {
             let found = found.map(|i| if form.has("shiftamt") { bits - 1 - i } else { i });
             return Some(u64::from(found.unwrap_or(u32::MAX)).into());
         }
+        "fns" => return Some(u64::from(nth_set(s[0] as u32, s[1] as u32, s[2] as u32 as i32)).into()),
         "brev" => BigInt::from((0..bits).map(|i| ((s[0] >> i) & 1) << (bits - 1 - i)).sum::<u64>()),
         "clz" => BigInt::from((0..bits).rev().take_while(|i| (s[0] >> i) & 1 == 0).count()),
         "popc" => BigInt::from((0..bits).filter(|i| (s[0] >> i) & 1 == 1).count()),
@@ -178,6 +179,26 @@ fn predicate(form: &Form, s: &[u64]) -> Option<Expected> {
         _ => return None,
     };
     Some(if value { ALL } else { 0 }.into())
+}
+
+/// The ISA's loop for `fns`.
+fn nth_set(mask: u32, base: u32, offset: i32) -> u32 {
+    let set = |place: i64| (mask >> place) & 1 == 1;
+    let mut place = i64::from(base);
+    if offset == 0 {
+        return if place < 32 && set(place) { base } else { u32::MAX };
+    }
+    let mut count = i64::from(offset).abs() - 1;
+    while (0..32).contains(&place) {
+        if set(place) {
+            if count == 0 {
+                return place as u32;
+            }
+            count -= 1;
+        }
+        place += if offset > 0 { 1 } else { -1 };
+    }
+    u32::MAX
 }
 
 /// The ISA's loop for `bfe`.

@@ -107,6 +107,7 @@ fn wmma_of_each_type() {
     wmma(&program, "tf32", [16, 16, 8], |w| (fraction(w, 9) as f32, fraction(w, 9)), f32);
     wmma(&program, "s8", [16, 16, 16], |w| (w as i8, f64::from(w as i8)), |sum| sum as i32);
     wmma(&program, "u8_tall", [32, 8, 16], |w| (w as u8, f64::from(w as u8)), |sum| sum as i32);
+    wmma(&program, "f64", [8, 8, 4], |w| (fraction(w, 20), fraction(w, 20)), |sum| sum);
 }
 
 /// The value of an 8-bit float with so many bits of mantissa, for finite ones.

@@ -1,4 +1,5 @@
-// D = 2 (A B + C) through nvcuda::wmma, a warp a tile: bf16, f16 in three shapes, also with f16 sums, tf32, s8 and u8.
+// D = 2 (A B + C) through nvcuda::wmma, a warp a tile: bf16, f16 in three shapes, also with f16 sums, tf32, s8, u8
+// and f64.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <mma.h>
@@ -31,3 +32,4 @@ WMMA(f16_sum16, __half, __half, __half, 16, 16, 16)
 WMMA(tf32, precision::tf32, float, float, 16, 16, 8)
 WMMA(s8, signed char, signed char, int, 16, 16, 16)
 WMMA(u8_tall, unsigned char, unsigned char, int, 32, 8, 16)
+WMMA(f64, double, double, double, 8, 8, 4)
