@@ -61,6 +61,8 @@
 //! | `SOFTGPU_MEMORY` | bytes of device memory of a context, 16G by default |
 //! | `SOFTGPU_WORKERS` | threads that run a launch's blocks, one per core by default |
 //! | `SOFTGPU_WATCHDOG` | warp instructions after which a block is taken not to end |
+//! | `SOFTGPU_APPROX` | what approximate functions give within the bounds of the ISA: `nearest` (default), `low`, `high`, `seeded` or `seeded:N` |
+//! | `SOFTGPU_CONTRACT` | 1: a multiplication and an addition become one multiply-add where the ISA allows it; 0 by default |
 //! | `SOFTGPU_MMA` | how tensor cores sum, which the ISA leaves open: `card` (default: in truncated blocks, as the card of the compute capability), `exact` (in f64, rounded once), `fma` (a chain in f32: the fastest) |
 //! | `SOFTGPU_HIDE` | functions to leave out of libcuda, with commas between them |
 
@@ -92,6 +94,7 @@ mod settings;
 
 pub use faults::{Faults, FaultsError, Late};
 pub use install::{Choice, InstallError, Running, install, install_as};
+pub use numerics::approximate::Approximation;
 pub use numerics::sums::MatrixSums;
 pub use record::{LaunchRecord, Record, record};
 pub use rewrite::rewrite_ptx;

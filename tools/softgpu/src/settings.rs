@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::driver::cards::{self, Card};
 use crate::faults::{FAULTS, Faults};
 use crate::numerics::Modes;
+use crate::numerics::approximate::Approximation;
 use crate::numerics::sums::MatrixSums;
 
 /// How a context runs its kernels.
@@ -20,6 +21,12 @@ pub struct Settings {
     pub memory_bytes: u64,
     /// Warp instructions after which a block is taken not to end. `SOFTGPU_WATCHDOG`.
     pub watchdog: u64,
+    /// What approximate functions give of the results that the ISA allows. `SOFTGPU_APPROX`: `nearest`, `low`, `high`, or
+    /// `seeded`, also with a seed as in `seeded:7`.
+    pub approximation: Approximation,
+    /// Whether a multiplication and the addition that alone uses its product become one multiply-add wherever neither
+    /// names a rounding, as ptxas may have it. `SOFTGPU_CONTRACT`: 0 or 1.
+    pub contract: bool,
     /// How the tensor cores sum. `SOFTGPU_MMA`: `fma`, `exact` or `card`.
     pub matrix_sums: MatrixSums,
     /// What goes wrong. `SOFTGPU_FAULTS`.
@@ -32,6 +39,8 @@ impl Default for Settings {
             workers: 0,
             memory_bytes: 16 << 30,
             watchdog: 2_000_000_000,
+            approximation: Approximation::default(),
+            contract: false,
             matrix_sums: MatrixSums::default(),
             faults: Faults::default(),
         }
@@ -96,7 +105,12 @@ impl Settings {
 
     /// How modules compute where the ISA leaves it open.
     pub(crate) fn modes(&self) -> Modes {
-        Modes { matrix_sums: self.matrix_sums, major: capability().major }
+        Modes {
+            approximation: self.approximation,
+            contract: self.contract,
+            matrix_sums: self.matrix_sums,
+            major: capability().major,
+        }
     }
 
     /// Those for a context that this thread makes.
@@ -159,6 +173,18 @@ fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, 
             default.watchdog,
             |v| v.parse().ok().filter(|&count| count > 0),
         )?,
+        approximation: parsed(
+            &variable,
+            "SOFTGPU_APPROX",
+            "nearest, low, high, seeded or seeded:N",
+            default.approximation,
+            approximation,
+        )?,
+        contract: parsed(&variable, "SOFTGPU_CONTRACT", "0 or 1", default.contract, |value| match value {
+            "0" => Some(false),
+            "1" => Some(true),
+            _ => None,
+        })?,
         matrix_sums: parsed(
             &variable,
             "SOFTGPU_MMA",
@@ -195,6 +221,16 @@ fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, 
     Ok((settings, Machine { capability, card, devices }))
 }
 
+fn approximation(value: &str) -> Option<Approximation> {
+    match value {
+        "nearest" => Some(Approximation::Nearest),
+        "low" => Some(Approximation::Low),
+        "high" => Some(Approximation::High),
+        "seeded" => Some(Approximation::Seeded(0)),
+        _ => value.strip_prefix("seeded:")?.parse().ok().map(Approximation::Seeded),
+    }
+}
+
 pub(crate) fn bytes(value: &str) -> Option<u64> {
     let (digits, shift) = match value.as_bytes().last()? {
         b'K' => (&value[..value.len() - 1], 10),
@@ -223,6 +259,9 @@ mod tests {
         assert_eq!(of("SOFTGPU_WORKERS", "3").unwrap().0.workers, 3);
         assert_eq!(of("SOFTGPU_MEMORY", "12").unwrap().0.memory_bytes, 12);
         assert_eq!(of("SOFTGPU_MEMORY", "3M").unwrap().0.memory_bytes, 3 << 20);
+        assert_eq!(of("SOFTGPU_MMA", "exact").unwrap().0.matrix_sums, MatrixSums::Exact);
+        assert_eq!(of("SOFTGPU_APPROX", "seeded:7").unwrap().0.approximation, Approximation::Seeded(7));
+        assert_eq!(of("SOFTGPU_APPROX", "low").unwrap().0.approximation, Approximation::Low);
         assert_eq!(of("SOFTGPU_CC", "9.0").unwrap().1.capability, Capability { major: 9, minor: 0 });
     }
 
@@ -247,6 +286,9 @@ mod tests {
             ("SOFTGPU_DEVICES", "17"),
             ("SOFTGPU_CARD", "v100"),
             ("SOFTGPU_FAULTS", "later"),
+            ("SOFTGPU_CONTRACT", "yes"),
+            ("SOFTGPU_MMA", "fast"),
+            ("SOFTGPU_APPROX", "seeded:"),
         ] {
             assert_eq!(of(name, value).unwrap_err().name, name, "{value:?}");
         }

@@ -3,6 +3,7 @@
 
 mod bindings;
 mod check;
+mod isa;
 mod kernels;
 #[path = "../../../build/nvcc.rs"]
 mod nvcc;
@@ -62,6 +63,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Prints the software device's table of instruction forms, tested or refused; fails on one that is run and not tested
+    Isa,
     /// Compiles the kernels for every default architecture, prints what ptxas reports and fails on a spill
     Kernels {
         /// Compiles for these instead, as OBLATE_CUDA_ARCHS lists them
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
             let run = if check { bindings::check } else { bindings::write };
             run(&root).map(|()| ExitCode::SUCCESS)
         }
+        Command::Isa => isa::run(&root),
         Command::Kernels { architectures } => {
             kernels::compile(&root, architectures.as_deref()).map(|()| ExitCode::SUCCESS)
         }

@@ -21,6 +21,7 @@ use crate::execute;
 use crate::fatbin::{self, ImageError};
 use crate::memory::OutOfMemory;
 use crate::numerics::Modes;
+use crate::program::contract::contract;
 use crate::program::{self, Program};
 use crate::ptx::{self, PtxError};
 use crate::rewrite::rewritten;
@@ -92,7 +93,7 @@ impl Code {
         let image = image?;
         let text = rewritten(fatbin::ptx(image, (capability.major, capability.minor))?);
         let cubin = fatbin::cubin(image, (capability.major, capability.minor));
-        let module = ptx::parse(&text)?;
+        let mut module = ptx::parse(&text)?;
         if module.version > NEWEST_PTX {
             return Err(LoadError::Version(module.version));
         }
@@ -103,6 +104,9 @@ impl Code {
         let alone = digits.ends_with(|c: char| !c.is_ascii_digit());
         if number > device || (alone && number != device) {
             return Err(LoadError::Target { target: module.target, device });
+        }
+        if modes.contract {
+            contract(&mut module);
         }
         let program = Arc::new(program::decode_for(&module, modes)?);
         let registers = cubin.map(|cubin| cubin::registers(&cubin)).unwrap_or_default();

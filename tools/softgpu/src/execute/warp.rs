@@ -17,7 +17,7 @@ use super::grid::Worker;
 use super::module::function_address;
 use super::registers::{Registers, lanes, predicate, row, wide_row};
 use crate::inspect::finding::FindingKind;
-use crate::isa::{MASKED, control, level, matrix, memory, sync, warp as ops};
+use crate::isa::{MASKED, address, control, level, matrix, mbarrier, memory, sync, warp as ops};
 use crate::memory::store::Store;
 use crate::program::{Constant, Kind, NONE, Op};
 use crate::ptx::ast::Special;
@@ -600,7 +600,9 @@ impl Step<'_, '_> {
                 Kind::Trap => return Err(control::trap(self, "the kernel executed trap", mask)),
                 Kind::Breakpoint => return Err(control::trap(self, "the kernel executed brkpt", mask)),
                 Kind::Barrier => return sync::barrier(self, op, &program.barriers[op.extra as usize], mask),
-                Kind::WarpBarrier | Kind::Shuffle | Kind::Vote | Kind::Match | Kind::Redux => {
+                Kind::Mbarrier => mbarrier::mbarrier(self, op, &program.mbarriers[op.extra as usize], mask)?,
+                Kind::IsSpace => address::isspacep(self, op, program.spaces[op.extra as usize], mask),
+                Kind::WarpBarrier | Kind::Shuffle | Kind::Vote | Kind::Match | Kind::Redux | Kind::Elect => {
                     return ops::together(self, op, mask);
                 }
                 Kind::Fence => sync::fence(),

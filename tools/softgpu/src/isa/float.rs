@@ -54,7 +54,7 @@ modified! { F32, F32_SAT, Class::Fp32;
 }
 
 modified! { F32_FMA, F32_FMA_SAT, Class::Fp32Fma;
-    "fma" ".rn" | "mad" ".rn" | "mad" "" (a, b, c) a.mul_add(b, c);
+    "fma" ".rn" | "mad" ".rn" (a, b, c) a.mul_add(b, c);
 }
 
 modified! { F32_DIRECTED, F32_DIRECTED_SAT, Class::Fp32;
@@ -127,7 +127,7 @@ flushing! { F32_DIVISION, Class::Special;
 
 /// `div.approx`: a divisor above 2^126 counts as infinite.
 #[inline(always)]
-fn approximate_quotient(a: f32, b: f32) -> f32 {
+pub(super) fn approximate_quotient(a: f32, b: f32) -> f32 {
     const LARGEST: f32 = (1_u128 << 126) as f32;
     if b.abs() > LARGEST { a * 0.0_f32.copysign(b) } else { a / b }
 }
@@ -141,15 +141,17 @@ flushing! { F32_FUNCTIONS, Class::Special;
 
 lanes! { SPECIAL, Class::Special;
     "tanh.approx.f32" (a: f32) -> f32 { (numerics::tanh(f64::from(a)) as f32).canonical() }
+    // The ISA states no bound for these three.
     "rcp.approx.ftz.f64" (a: f64) -> f64 { upper_half(1.0 / numerics::high_half(a.flushed())) }
     "rsqrt.approx.ftz.f64" (a: f64) -> f64 { upper_half(numerics::rsqrt(numerics::high_half(a.flushed()))) }
     "rsqrt.approx.f64" (a: f64) -> f64 { numerics::rsqrt(a).canonical() }
 }
 
-/// The result of `rcp.approx.ftz.f64` and its like, which has 32 bits.
+/// The result of `rcp.approx.ftz.f64` and its like, which has 32 bits, and a NaN of its own.
 #[inline(always)]
 fn upper_half(x: f64) -> f64 {
-    numerics::high_half(x.flushed().canonical())
+    const NAN: f64 = f64::from_bits(0x7fff_ffff_0000_0000);
+    if x.is_nan() { NAN } else { numerics::high_half(x.flushed()) }
 }
 
 lanes! { F64, Class::Fp64;

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::inspect::Class;
-use crate::program::{AtomicOp, BarrierKind, Redux};
+use crate::program::{AtomicOp, BarrierKind, MbarrierAction, Redux};
 
 /// What decode makes of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub(crate) enum Build {
     /// 0 any.b32, 1 any.b64, 2 all.b32, 3 all.b64.
     Match(u32),
     Redux(Redux),
+    Elect,
+    Mbarrier(MbarrierAction),
+    IsSpace,
     ActiveMask,
     Nanosleep,
     /// Between a state space's addresses and generic ones: a sum with the start of the window.
@@ -104,10 +107,7 @@ const SETS: &[(&str, &[&str])] = &[
     ),
     ("PREFETCH", &["L2::64B", "L2::128B", "L2::256B"]),
     ("VECTOR", &["v2", "v4", "v8"]),
-    (
-        "TYPE",
-        &["b8", "b16", "b32", "b64", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "f16", "bf16", "f32", "f64"],
-    ),
+    ("TYPE", &["b8", "b16", "b32", "b64", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "f32", "f64"]),
 ];
 
 macro_rules! forms {
@@ -120,8 +120,9 @@ macro_rules! forms {
 }
 
 use AtomicOp::{Add, And, CompareAndSwap, Dec, Exchange, Inc, Max, Min, Or, Xor};
-use BarrierKind::{Arrive, ReduceAnd, ReduceOr, ReducePopc, Sync};
-use Build::{Atomic, Barrier, Fragment, Match, Matrix, Product, Shuffle, Vote};
+use BarrierKind::{ReduceAnd, ReduceOr, ReducePopc, Sync};
+use Build::{Atomic, Barrier, Fragment, Match, Matrix, Mbarrier, Product, Shuffle, Vote};
+use MbarrierAction::{Arrive, CopiesArrive, Init, Invalidate, Test};
 
 /// mma.sync, and wmma.mma.
 const MMA: Build = Product { wmma: false };
@@ -139,11 +140,16 @@ forms! {
     "cp .async .wait_all", "" => Build::CopyWaitAll;
     "prefetch [.global .local] (.L1 .L2 .L2::evict_last .L2::evict_normal)", "[a]" => Build::Nop;
     "prefetchu .L1", "[a]" => Build::Nop;
+    "discard [.global] .L2", "[a], 128" => Build::Nop;
+    "applypriority [.global] .L2::evict_normal", "[a], 128" => Build::Nop;
+    "isspacep (.global .shared .shared::cta .local .const .param .param::entry)", "q, a" => Build::IsSpace;
     Integer:
     "cvta (.global .shared .shared::cta .local .const .param) .u64", "d, a" => Build::Cvta;
     "cvta .to (.global .shared .shared::cta .local .const .param) .u64", "d, a" => Build::Cvta;
     Move:
     "createpolicy .fractional (.L2::evict_last .L2::evict_normal .L2::evict_first .L2::evict_unchanged) [.L2::evict_first .L2::evict_unchanged] .b64", "d, 0f3F800000" => Build::Policy;
+    "createpolicy .range [.global] (.L2::evict_last .L2::evict_normal .L2::evict_first .L2::evict_unchanged) [.L2::evict_first .L2::evict_unchanged] .b64", "d, [a], 64, 128" => Build::Policy;
+    "createpolicy .cvt .L2 .b64", "d, a" => Build::Policy;
 
     // Control Flow Instructions.
     Control:
@@ -155,27 +161,41 @@ forms! {
     "trap", "" => Build::Trap;
     "brkpt", "" => Build::Breakpoint;
     "nanosleep .u32", "a" => Build::Nanosleep;
+    "pmevent [.mask]", "1" => Build::Nop;
 
     // Parallel Synchronization and Communication Instructions.
     Sync:
     "bar [.cta] .sync", "0, 64" => Barrier(Sync, true);
-    "bar [.cta] .arrive", "0, 64" => Barrier(Arrive, true);
+    "bar [.cta] .arrive", "0, 64" => Barrier(BarrierKind::Arrive, true);
     "bar [.cta] .red .popc .u32", "d, 0, p" => Barrier(ReducePopc, true);
     "bar [.cta] .red .and .pred", "q, 0, p" => Barrier(ReduceAnd, true);
     "bar [.cta] .red .or .pred", "q, 0, p" => Barrier(ReduceOr, true);
     "barrier [.cta] .sync .aligned", "0, 64" => Barrier(Sync, true);
-    "barrier [.cta] .arrive .aligned", "0, 64" => Barrier(Arrive, true);
+    "barrier [.cta] .arrive .aligned", "0, 64" => Barrier(BarrierKind::Arrive, true);
     "barrier [.cta] .red .popc .aligned .u32", "d, 0, p" => Barrier(ReducePopc, true);
     "barrier [.cta] .red .and .aligned .pred", "q, 0, p" => Barrier(ReduceAnd, true);
     "barrier [.cta] .red .or .aligned .pred", "q, 0, p" => Barrier(ReduceOr, true);
     "barrier [.cta] .sync", "0, 64" => Barrier(Sync, false);
-    "barrier [.cta] .arrive", "0, 64" => Barrier(Arrive, false);
+    "barrier [.cta] .arrive", "0, 64" => Barrier(BarrierKind::Arrive, false);
     "barrier [.cta] .red .popc .u32", "d, 0, p" => Barrier(ReducePopc, false);
     "barrier [.cta] .red .and .pred", "q, 0, p" => Barrier(ReduceAnd, false);
     "barrier [.cta] .red .or .pred", "q, 0, p" => Barrier(ReduceOr, false);
     "bar .warp .sync", "m" => Build::WarpBarrier;
     "membar (.cta .gl .sys)", "" => Build::Fence;
     "fence [.sc .acq_rel .acquire .release] SCOPE", "" => Build::Fence;
+    "fence .proxy (.alias .async) [.global .shared::cta .shared::cluster]", "" => Build::Fence;
+    "membar .proxy .alias", "" => Build::Fence;
+    "fence .mbarrier_init .release .cluster", "" => Build::Fence;
+    "mbarrier .init [.shared .shared::cta] .b64", "[a], 1" => Mbarrier(Init);
+    "mbarrier .inval [.shared .shared::cta] .b64", "[a]" => Mbarrier(Invalidate);
+    "mbarrier .arrive {[.release .relaxed] [.cta .cluster] [.shared .shared::cta]} .b64", "d, [a]" => Mbarrier(Arrive { drops: false, completes: true });
+    "mbarrier .arrive {.noComplete [.release .relaxed] [.cta .cluster] [.shared .shared::cta]} .b64", "d, [a], 1" => Mbarrier(Arrive { drops: false, completes: false });
+    "mbarrier .arrive_drop {[.release .relaxed] [.cta .cluster] [.shared .shared::cta]} .b64", "d, [a]" => Mbarrier(Arrive { drops: true, completes: true });
+    "mbarrier .arrive_drop {.noComplete [.release .relaxed] [.cta .cluster] [.shared .shared::cta]} .b64", "d, [a], 1" => Mbarrier(Arrive { drops: true, completes: false });
+    "mbarrier (.test_wait .try_wait) {[.acquire .relaxed] [.cta .cluster] [.shared .shared::cta]} .b64", "q, [a], b" => Mbarrier(Test { parity: false });
+    "mbarrier (.test_wait .try_wait) {.parity [.acquire .relaxed] [.cta .cluster] [.shared .shared::cta]} .b64", "q, [a], 0" => Mbarrier(Test { parity: true });
+    "cp .async .mbarrier .arrive [.shared .shared::cta] .b64", "[a]" => Mbarrier(CopiesArrive { counted: true });
+    "cp .async .mbarrier .arrive .noinc [.shared .shared::cta] .b64", "[a]" => Mbarrier(CopiesArrive { counted: false });
     Atomic:
     "atom {[SEMANTICS] [SCOPE] [SPACE] .add [.noftz]} [.L2::cache_hint] (.u32 .s32 .u64 .f32 .f64 .f16 .bf16 .f16x2 .bf16x2)", "d, [a], b" => Atomic(Add, true);
     "atom {[SEMANTICS] [SCOPE] [SPACE] .min} [.L2::cache_hint] (.u32 .s32 .u64 .s64)", "d, [a], b" => Atomic(Min, true);
@@ -217,6 +237,7 @@ forms! {
     "redux .sync .or .b32", "d, a, m" => Build::Redux(Redux::Or);
     "redux .sync .xor .b32", "d, a, m" => Build::Redux(Redux::Xor);
     "activemask .b32", "d" => Build::ActiveMask;
+    "elect .sync", "d|q, m" => Build::Elect;
 
     // Warp-Level Matrix Multiply-Accumulate Instructions.
     Tensor:
@@ -280,15 +301,16 @@ forms! {
     "wmma .store .d .sync .aligned (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) [SPACE] .s32", "[a], {d, d, d, d, d, d, d, d}, e" => Fragment { stores: true };
     "wmma .store .d .sync .aligned (.row .col) (.m8n8k32 .m8n8k128) [SPACE] .s32", "[a], {d, d}, e" => Fragment { stores: true };
     "wmma .store .d .sync .aligned (.row .col) .m8n8k4 [SPACE] .f64", "[a], {d, d}, e" => Fragment { stores: true };
-    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f32 .f32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
-    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f32 .f16 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c}" => WMMA;
-    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f16 .f32 [.satfinite]", "{d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
-    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f16 .f16 [.satfinite]", "{d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f32 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f32 .f16", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f16 .f32", "{d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) (.m16n16k16 .m8n32k16 .m32n8k16) .f16 .f16", "{d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k16 .f32 .bf16 .bf16 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n32k16 .f32 .bf16 .bf16 .f32", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b, b, b, b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m32n8k16 .f32 .bf16 .bf16 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a, a, a, a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k8 .f32 .tf32 .tf32 .f32", "{d, d, d, d, d, d, d, d}, {a, a, a, a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
-    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n8k4 .f64 .f64 .f64 .f64 [.rn .rz .rm .rp]", "{d, d}, {a}, {b}, {c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n8k4 [.rn .rz .rm .rp] .f64 .f64 .f64 .f64", "{d, d}, {a}, {b}, {c, c}" => WMMA;
+    "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n8k4 .f64 .f64 .f64 .f64 (.rn .rz .rm .rp)", "{d, d}, {a}, {b}, {c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k16 .s32 .s8 .s8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m16n16k16 .s32 .u8 .u8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a, a}, {b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
     "wmma .mma .sync .aligned (.row .col) (.row .col) .m8n32k16 .s32 .s8 .s8 .s32 [.satfinite]", "{d, d, d, d, d, d, d, d}, {a}, {b, b, b, b}, {c, c, c, c, c, c, c, c}" => WMMA;
@@ -553,6 +575,7 @@ mod tests {
                         "a" if rest.starts_with(']') => space,
                         "b" if rest.starts_with(']') => "%a",
                         "c" if base == "cp" => "%d",
+                        "a" if base == "isspacep" => "%a",
                         "d" | "a" | "b" | "c" if wide && !opcode.starts_with("match") => "%a",
                         "a" if opcode.ends_with("64") => "%a",
                         "d" | "a" | "b" | "c" => narrow,

@@ -95,6 +95,10 @@ forms! { F16_ORDER_MODIFIED, F16 ".f16", F16x2 ".f16x2", rare;
     "max.ftz" (a, b) F16::flushed, a.greater(b), same;
     "min.ftz.NaN" (a, b) F16::flushed, a.lesser_or_nan(b), same;
     "max.ftz.NaN" (a, b) F16::flushed, a.greater_or_nan(b), same;
+    "min.ftz.xorsign.abs" (a, b) F16::flushed, a.abs().lesser(b.abs()).signed_as(a, b), same;
+    "max.ftz.xorsign.abs" (a, b) F16::flushed, a.abs().greater(b.abs()).signed_as(a, b), same;
+    "min.ftz.NaN.xorsign.abs" (a, b) F16::flushed, a.abs().lesser_or_nan(b.abs()).signed_as(a, b), same;
+    "max.ftz.NaN.xorsign.abs" (a, b) F16::flushed, a.abs().greater_or_nan(b.abs()).signed_as(a, b), same;
     "min.xorsign.abs" (a, b) same, a.abs().lesser(b.abs()).signed_as(a, b), same;
     "max.xorsign.abs" (a, b) same, a.abs().greater(b.abs()).signed_as(a, b), same;
     "min.NaN.xorsign.abs" (a, b) same, a.abs().lesser_or_nan(b.abs()).signed_as(a, b), same;
@@ -130,8 +134,6 @@ lanes! { SIGN, Class::Fp16;
 lanes! { FUNCTIONS, Class::Special;
     "ex2.approx.f16" (a: F16) -> F16 { a.function(numerics::ex2) }
     "ex2.approx.f16x2" (a: F16x2) -> F16x2 { a.map(|x| x.function(numerics::ex2)) }
-    "ex2.approx.ftz.f16" (a: F16) -> F16 { a.flushed().function(numerics::ex2).flushed() }
-    "ex2.approx.ftz.f16x2" (a: F16x2) -> F16x2 { a.map(|x| x.flushed().function(numerics::ex2).flushed()) }
     "ex2.approx.ftz.bf16" (a: BF16) -> BF16 { a.flushed().function(numerics::ex2).flushed() }
     "ex2.approx.ftz.bf16x2" (a: BF16x2) -> BF16x2 { a.map(|x| x.flushed().function(numerics::ex2).flushed()) }
     "tanh.approx.f16" (a: F16) -> F16 { a.function(numerics::tanh) }

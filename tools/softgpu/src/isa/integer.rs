@@ -4,8 +4,19 @@ use super::Row;
 use crate::inspect::Class;
 
 /// Every table of this chapter.
-pub(super) const TABLES: &[&[Row]] =
-    &[BITS_16, BITS_32, BITS_64, WIDE_16, WIDE_32, SATURATING, CARRY_32, CARRY_64, BIT_FIELDS, DOT_PRODUCTS];
+pub(super) const TABLES: &[&[Row]] = &[
+    BITS_16,
+    BITS_32,
+    BITS_64,
+    WIDE_16,
+    WIDE_32,
+    SATURATING,
+    CARRY_32,
+    CARRY_64,
+    BIT_FIELDS,
+    DOT_PRODUCTS,
+    DIFFERENCES,
+];
 
 /// The upper half of a product.
 macro_rules! high {
@@ -283,4 +294,30 @@ lanes! { DOT_PRODUCTS, Class::Integer;
     "dp2a.hi.u32.s32" (a: u32, b: u32, c: u32) -> u32 { dp2!(a, b >> 16, c, u16, i8) }
     "dp2a.hi.s32.u32" (a: u32, b: u32, c: u32) -> u32 { dp2!(a, b >> 16, c, i16, u8) }
     "dp2a.hi.s32.s32" (a: u32, b: u32, c: u32) -> u32 { dp2!(a, b >> 16, c, i16, i8) }
+}
+
+/// The absolute differences of the parts of two registers.
+macro_rules! differences {
+    ($a:expr, $b:expr, $part:ident) => {{
+        let (a, b) = ($a, $b);
+        (0..32 / $part::BITS)
+            .map(move |i| ((a >> (i * $part::BITS)) as $part).abs_diff((b >> (i * $part::BITS)) as $part))
+    }};
+}
+
+// PTX ISA, "Video Instructions": those that nvcc makes of __vabsdiff and __vsad. Without .add the third source is for masks
+// of parts, which these forms do not have.
+lanes! { DIFFERENCES, Class::Integer, rare;
+    "vabsdiff2.u32.u32.u32" (a: u32, b: u32, _c: u32) -> u32 {
+        differences!(a, b, u16).rev().fold(0, |packed, part| packed << 16 | u32::from(part))
+    }
+    "vabsdiff2.u32.u32.u32.add" (a: u32, b: u32, c: u32) -> u32 {
+        differences!(a, b, u16).fold(c, |sum, part| sum.wrapping_add(u32::from(part)))
+    }
+    "vabsdiff4.u32.u32.u32" (a: u32, b: u32, _c: u32) -> u32 {
+        differences!(a, b, u8).rev().fold(0, |packed, part| packed << 8 | u32::from(part))
+    }
+    "vabsdiff4.u32.u32.u32.add" (a: u32, b: u32, c: u32) -> u32 {
+        differences!(a, b, u8).fold(c, |sum, part| sum.wrapping_add(u32::from(part)))
+    }
 }

@@ -371,6 +371,8 @@ macro_rules! lanes {
 pub(crate) use lanes;
 
 pub(crate) mod access;
+pub(crate) mod address;
+pub(crate) mod approximate;
 pub(crate) mod async_copy;
 pub(crate) mod atomic;
 pub(crate) mod builtin;
@@ -383,8 +385,10 @@ pub(crate) mod half;
 pub(crate) mod integer;
 pub(crate) mod logic;
 pub(crate) mod matrix;
+pub(crate) mod mbarrier;
 pub(crate) mod memory;
 pub(crate) mod moves;
+pub(crate) mod refused;
 pub(crate) mod sync;
 pub(crate) mod tensor_core;
 pub(crate) mod warp;
@@ -394,7 +398,7 @@ mod tests;
 
 /// Every table of rows.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    let chapters: [&[&'static [Row]]; 9] = [
+    let chapters: [&[&'static [Row]]; 10] = [
         integer::TABLES,
         logic::TABLES,
         float::TABLES,
@@ -404,6 +408,7 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
         convert::FROM_FLOAT,
         convert::FLOAT,
         moves::TABLES,
+        mbarrier::TABLES,
     ];
     chapters.into_iter().flatten().flat_map(|table| table.iter())
 }

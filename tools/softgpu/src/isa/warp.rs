@@ -166,6 +166,12 @@ unsafe fn execute(parties: &[Party<'_>], members: u32) {
                 let value = lanes(active).map(|lane| values[lane]).reduce(|a, b| redux(op.extra, a, b));
                 scatter(|op| op.d[0], &[value.unwrap_or(0); 32]);
             }
+            Kind::Elect => {
+                // The ISA leaves the choice open; cards take the lowest.
+                let leader = active.trailing_zeros();
+                scatter(|op| op.d[0], &[leader; 32]);
+                scatter(|op| op.d[1], &std::array::from_fn(|lane| truth(lane as u32 == leader)));
+            }
             _ => debug_assert_eq!(op.kind, Kind::WarpBarrier),
         }
     }

@@ -1,5 +1,8 @@
 //! The approximate functions of PTX, computed in f64 and rounded once by the caller. Written with plain multiplications
-//! and additions, so that every processor gives the same bits.
+//! and additions, so that every processor gives the same bits. On request ([`Approximation`]) the result is moved within
+//! what the ISA allows.
+
+use super::{BF16, F16, Float, narrow_to_odd};
 
 /// The sum of c[k] x^k, its even and its odd terms apart: two short chains of additions in place of a long one.
 #[inline(always)]
@@ -94,4 +97,135 @@ pub(crate) fn tanh(x: f64) -> f64 {
 #[inline(always)]
 pub(crate) fn high_half(x: f64) -> f64 {
     f64::from_bits(x.to_bits() & 0xffff_ffff_0000_0000)
+}
+
+/// How far the ISA lets an approximate result be from its function.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bound {
+    /// Of the value.
+    Relative(f64),
+    Absolute(f64),
+    /// Units in the last place of the correctly rounded result.
+    Ulps(i32),
+}
+
+/// A format that approximate results come in.
+pub(crate) trait Rounded: Copy {
+    /// Bits of the format, in the low bits.
+    fn nearest(x: f64) -> u32;
+    fn value(bits: u32) -> f64;
+    const SIGN: u32;
+}
+
+impl Rounded for f32 {
+    #[inline(always)]
+    fn nearest(x: f64) -> u32 {
+        (x as f32).canonical().to_bits()
+    }
+    #[inline(always)]
+    fn value(bits: u32) -> f64 {
+        f64::from(f32::from_bits(bits))
+    }
+    const SIGN: u32 = 1 << 31;
+}
+
+macro_rules! rounded_half {
+    ($($half:ident)*) => {$(
+        impl Rounded for $half {
+            #[inline(always)]
+            fn nearest(x: f64) -> u32 {
+                u32::from($half::round(narrow_to_odd(x)).0)
+            }
+            #[inline(always)]
+            fn value(bits: u32) -> f64 {
+                f64::from($half(bits as u16).wide())
+            }
+            const SIGN: u32 = 1 << 15;
+        }
+    )*};
+}
+
+rounded_half! { F16 BF16 }
+
+/// Which of the results within the bound is given.
+///
+/// Zeros and infinities, and what the ISA's tables say of special operands, are never moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approximation {
+    /// The nearest to the function's value.
+    #[default]
+    Nearest,
+    /// The lowest.
+    Low,
+    /// The highest.
+    High,
+    /// Any, by a hash of the operands and the seed: equal operands give equal results. 30 bits of the seed count.
+    Seeded(u32),
+}
+
+impl Approximation {
+    /// For a constant operand of the rows that move their results.
+    pub(crate) fn code(self) -> u32 {
+        match self {
+            Self::Nearest => 0,
+            Self::Low => 1,
+            Self::High => 2,
+            Self::Seeded(seed) => 3 | seed << 2,
+        }
+    }
+}
+
+/// A mode's code and the operands' bits as a part of the bound, from -1 to 1.
+#[inline(always)]
+fn part(code: u32, operands: u64) -> f64 {
+    match code & 3 {
+        0 => 0.0,
+        1 => -1.0,
+        2 => 1.0,
+        _ => {
+            let mut hash = operands ^ u64::from(code >> 2).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            for _ in 0..2 {
+                hash = (hash ^ hash >> 31).wrapping_mul(0xd6e8_feb8_6659_fd93);
+            }
+            (hash >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+        }
+    }
+}
+
+/// A function's value `y` as an approximate instruction may give it, in the bits of the format `T`. What rounding takes
+/// over the bound is taken back by a step towards the value.
+#[inline(always)]
+pub(crate) fn moved<T: Rounded>(y: f64, bound: Bound, code: u32, operands: u64) -> u32 {
+    let nearest = T::nearest(y);
+    let near = T::value(nearest);
+    if near == 0.0 || !near.is_finite() {
+        return nearest;
+    }
+    let part = part(code, operands);
+    let most = match bound {
+        Bound::Ulps(ulps) => {
+            let steps = (part * f64::from(ulps)).round() as i32 * if near < 0.0 { -1 } else { 1 };
+            let magnitude = (nearest & !T::SIGN).saturating_add_signed(steps);
+            let moved = magnitude | nearest & T::SIGN;
+            // Codes that differ in the last bit are one unit apart. Beyond a power of two units are twice as large: there
+            // a step less is as far as it goes.
+            let unit = (T::value(nearest ^ 1) - near).abs();
+            let beyond = (T::value(moved) - near).abs() > f64::from(ulps) * unit;
+            let moved = if beyond { moved - 1 } else { moved };
+            return if T::value(moved).is_finite() { moved } else { nearest };
+        }
+        Bound::Relative(r) => r * y.abs(),
+        Bound::Absolute(d) => d,
+    };
+    let moved = T::nearest(y + part * most);
+    let value = T::value(moved);
+    if moved == nearest || (value - y).abs() <= most {
+        moved
+    } else if value == 0.0 {
+        1 | nearest & T::SIGN
+    } else if (value > near) == (value > 0.0) {
+        moved - 1
+    } else {
+        moved + 1
+    }
 }

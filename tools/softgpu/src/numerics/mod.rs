@@ -4,7 +4,7 @@
 //! NaN results are canonical: `0x7fffffff` in f32, `0x7fff` in f16 and bf16 (PTX ISA, "Floating Point Instructions").
 //! The ISA names none for f64; cards and CUDA's headers give `0xfff8000000000000`, and so does this.
 
-mod approximate;
+pub(crate) mod approximate;
 pub(crate) mod modes;
 mod narrow;
 pub(crate) mod soft;
@@ -12,7 +12,10 @@ pub(crate) mod sums;
 
 pub(crate) use approximate::{cos, ex2, high_half, lg2, rsqrt, sin, tanh};
 pub(crate) use modes::Modes;
-pub(crate) use narrow::{BF16, BF16x2, E4M3, E5M2, F16, F16x2, Packed, round_tf32};
+pub(crate) use narrow::{
+    BF16, BF16x2, E4M3, E5M2, F16, F16x2, Packed, hold_finite, hold_finite_tf32, round_even_tf32, round_tf32,
+    truncate_tf32,
+};
 
 /// How an inexact result is rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,15 @@
 //! How a module's instructions compute where the ISA leaves it open.
 
+use super::approximate::Approximation;
 use super::sums::{Factors, MatrixSums, Sums};
 use crate::program::Element;
 
 /// Chosen when a module is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Modes {
+    pub(crate) approximation: Approximation,
+    /// Multiplications and additions are fused where the ISA allows it.
+    pub(crate) contract: bool,
     pub(crate) matrix_sums: MatrixSums,
     /// Major compute capability of the card that `card` stands for.
     pub(crate) major: u32,
@@ -13,7 +17,7 @@ pub(crate) struct Modes {
 
 impl Default for Modes {
     fn default() -> Self {
-        Self { matrix_sums: MatrixSums::default(), major: 8 }
+        Self { approximation: Approximation::Nearest, contract: false, matrix_sums: MatrixSums::default(), major: 8 }
     }
 }
 

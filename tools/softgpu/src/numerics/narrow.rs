@@ -33,7 +33,37 @@ impl E4M3 {
     }
 }
 
+/// To eight bits with so many of fraction, to nearest, ties to even; beyond the largest number, that (`.satfinite`). Of a
+/// NaN all ones below the sign.
+#[inline(always)]
+fn round_to_eight(x: f32, fraction_bits: i32, least_exponent: i32, largest: u8) -> u8 {
+    let bits = x.to_bits();
+    let exponent = (((bits >> 23) & 0xff) as i32 - 127).clamp(least_exponent, 16);
+    // The number in units of the last place: a power of two is exact, and so is what it scales.
+    let unit = f32::from_bits(((127 + fraction_bits - exponent) as u32) << 23);
+    let units = (x.abs() * unit).round_ties_even() as i32;
+    // Codes count the units from zero on; a step of the exponent is 2^fraction_bits of them.
+    let code = units.saturating_add((exponent - least_exponent) << fraction_bits);
+    let held = code.min(i32::from(largest)) as u8;
+    let magnitude = if x.is_nan() { 0x7f } else { held };
+    if x.is_nan() { magnitude } else { magnitude | (bits >> 24) as u8 & 0x80 }
+}
+
+impl E4M3 {
+    /// `.rn.satfinite`
+    #[inline(always)]
+    pub(crate) fn round(x: f32) -> E4M3 {
+        E4M3(round_to_eight(x, 3, -6, 0x7e))
+    }
+}
+
 impl E5M2 {
+    /// `.rn.satfinite`
+    #[inline(always)]
+    pub(crate) fn round(x: f32) -> E5M2 {
+        E5M2(round_to_eight(x, 2, -14, 0x7b))
+    }
+
     /// Exact.
     #[inline(always)]
     pub(crate) fn wide(self) -> f32 {
@@ -166,6 +196,32 @@ macro_rules! compare_as_numbers {
 }
 
 compare_as_numbers! { F16 BF16 }
+
+/// `.satfinite` on a result in the bits of a 16-bit format: the largest number in place of infinity.
+#[inline(always)]
+pub(crate) fn hold_finite(bits: u16, infinity: u16) -> u16 {
+    if bits & 0x7fff == infinity { bits - 1 } else { bits }
+}
+
+/// `.rn.tf32`: 10 bits of fraction, to nearest, ties to even, in an f32's bits.
+#[inline(always)]
+pub(crate) fn round_even_tf32(x: f32) -> u32 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0xfff + (bits >> 13 & 1)) & !0x1fff;
+    if x.is_nan() { NAN.to_bits() } else { rounded }
+}
+
+/// `.rz.tf32`: the lower 13 bits cut off.
+#[inline(always)]
+pub(crate) fn truncate_tf32(x: f32) -> u32 {
+    if x.is_nan() { NAN.to_bits() } else { x.to_bits() & !0x1fff }
+}
+
+/// `.satfinite` of tf32.
+#[inline(always)]
+pub(crate) fn hold_finite_tf32(bits: u32) -> u32 {
+    if bits & 0x7fff_ffff == f32::INFINITY.to_bits() { bits - 0x2000 } else { bits }
+}
 
 /// `.rna.tf32`: 10 bits of fraction, to nearest, ties away from zero, in an f32's bits.
 #[inline(always)]

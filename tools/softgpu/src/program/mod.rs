@@ -9,6 +9,7 @@
 //! Constants and special registers have slots of their own, filled when a warp enters the function, so that an operation
 //! knows slots alone.
 
+pub(crate) mod contract;
 mod control_flow;
 mod decode;
 mod slots;
@@ -96,6 +97,12 @@ pub(crate) enum Kind {
     Barrier,
     /// bar.warp.sync: s[0] the member mask.
     WarpBarrier,
+    /// `extra` indexes [`Program::mbarriers`]. d[0] state or predicate; s[0] count, state or parity.
+    Mbarrier,
+    /// isspacep: d[0] predicate, s[0] address; `extra` indexes [`Program::spaces`].
+    IsSpace,
+    /// elect.sync: d[0] the leader, d[1] whether the lane is it; s[1] the member mask.
+    Elect,
     /// membar, fence. `extra`: 0 cta, 1 gpu, 2 system.
     Fence,
     /// `extra`: 0 up, 1 down, 2 bfly, 3 idx. d[0] value, d[1] predicate or NONE; s: value, lane, clamp, member mask.
@@ -209,6 +216,34 @@ pub(crate) struct Barrier {
     pub(crate) kind: BarrierKind,
     /// `bar` and `barrier.*.aligned`: all lanes of the warp together.
     pub(crate) aligned: bool,
+}
+
+/// An operation on an mbarrier object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mbarrier {
+    pub(crate) action: MbarrierAction,
+    pub(crate) space: Space,
+    pub(crate) address: Address,
+    pub(crate) offset: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MbarrierAction {
+    Init,
+    Invalidate,
+    /// arrive, arrive_drop, and .noComplete.
+    Arrive {
+        drops: bool,
+        completes: bool,
+    },
+    /// test_wait, try_wait.
+    Test {
+        parity: bool,
+    },
+    /// cp.async.mbarrier.arrive; with .noinc the arrivals are not counted beforehand.
+    CopiesArrive {
+        counted: bool,
+    },
 }
 
 /// Arguments and results are copied between local frames: an argument is a `.param` variable of the caller's frame and a
@@ -352,6 +387,9 @@ pub(crate) struct Program {
     pub(crate) accesses: Vec<Access>,
     pub(crate) tensor_ops: Vec<TensorOp>,
     pub(crate) barriers: Vec<Barrier>,
+    pub(crate) mbarriers: Vec<Mbarrier>,
+    /// What isspacep asks for.
+    pub(crate) spaces: Vec<Space>,
     pub(crate) calls: Vec<Call>,
     /// brx.idx: op indices.
     pub(crate) branch_tables: Vec<Vec<u32>>,

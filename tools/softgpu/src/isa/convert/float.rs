@@ -2,7 +2,9 @@
 
 use crate::inspect::Class;
 use crate::isa::Row;
-use crate::numerics::{self, BF16, BF16x2, F16, F16x2, Float, Packed, Rounding, round_f32, soft};
+use crate::numerics::{
+    self, BF16, BF16x2, E4M3, E5M2, F16, F16x2, Float, Packed, Rounding, hold_finite, round_f32, soft,
+};
 
 pub(in crate::isa) const TABLES: &[&[Row]] = &[
     WIDEN,
@@ -20,6 +22,9 @@ pub(in crate::isa) const TABLES: &[&[Row]] = &[
     BETWEEN_HALVES,
     INTEGRAL_HALVES,
     TF32,
+    TF32_MODIFIED,
+    FINITE,
+    EIGHT_BITS,
 ];
 
 lanes! { WIDEN, Class::Convert;
@@ -183,4 +188,74 @@ lanes! { INTEGRAL_HALVES, Class::Convert, rare;
 
 lanes! { TF32, Class::Convert;
     "cvt.rna.tf32.f32" (a: f32) -> u32 { numerics::round_tf32(a) }
+}
+
+lanes! { TF32_MODIFIED, Class::Convert, rare;
+    "cvt.rna.satfinite.tf32.f32" (a: f32) -> u32 { numerics::hold_finite_tf32(numerics::round_tf32(a)) }
+    "cvt.rn.tf32.f32" (a: f32) -> u32 { numerics::round_even_tf32(a) }
+    "cvt.rz.tf32.f32" (a: f32) -> u32 { numerics::truncate_tf32(a) }
+    "cvt.rn.relu.tf32.f32" (a: f32) -> u32 { numerics::round_even_tf32(a.rectified()) }
+    "cvt.rz.relu.tf32.f32" (a: f32) -> u32 { numerics::truncate_tf32(a.rectified()) }
+}
+
+/// `.satfinite` to a 16-bit format and its pairs.
+macro_rules! finite {
+    ($table:ident; $( $rounding:literal $round:ident, $relu:literal |$x:ident| $prepared:expr; )*) => {
+        lanes! { $table, Class::Convert, rare; $(
+            "cvt" $rounding $relu ".satfinite.f16.f32" ($x: f32) -> u16 {
+                hold_finite(F16::$round($prepared).0, 0x7c00)
+            }
+            "cvt" $rounding $relu ".satfinite.bf16.f32" ($x: f32) -> u16 {
+                hold_finite(BF16::$round($prepared).0, 0x7f80)
+            }
+            "cvt" $rounding $relu ".satfinite.f16x2.f32" (a: f32, b: f32) -> u32 {
+                let half = |$x: f32| u32::from(hold_finite(F16::$round($prepared).0, 0x7c00));
+                half(a) << 16 | half(b)
+            }
+            "cvt" $rounding $relu ".satfinite.bf16x2.f32" (a: f32, b: f32) -> u32 {
+                let half = |$x: f32| u32::from(hold_finite(BF16::$round($prepared).0, 0x7f80));
+                half(a) << 16 | half(b)
+            }
+        )* }
+    };
+}
+
+finite! { FINITE;
+    ".rn" round, "" |x| x;
+    ".rz" truncate, "" |x| x;
+    ".rn" round, ".relu" |x| x.rectified();
+    ".rz" truncate, ".relu" |x| x.rectified();
+}
+
+/// Between the formats of eight bits, always in pairs, and the wider ones. a goes to the upper half, b to the lower.
+macro_rules! eight_bits {
+    ($table:ident; $( $format:ident $name:literal; )*) => {
+        lanes! { $table, Class::Convert, rare; $(
+            "cvt.rn.satfinite." $name "x2.f32" (a: f32, b: f32) -> u16 {
+                u16::from($format::round(a).0) << 8 | u16::from($format::round(b).0)
+            }
+            "cvt.rn.satfinite.relu." $name "x2.f32" (a: f32, b: f32) -> u16 {
+                u16::from($format::round(a.rectified()).0) << 8 | u16::from($format::round(b.rectified()).0)
+            }
+            "cvt.rn.satfinite." $name "x2.f16x2" (a: F16x2) -> u16 {
+                u16::from($format::round(a.high().wide()).0) << 8 | u16::from($format::round(a.low().wide()).0)
+            }
+            "cvt.rn.satfinite.relu." $name "x2.f16x2" (a: F16x2) -> u16 {
+                let [high, low] = [a.high(), a.low()].map(|x| $format::round(x.wide().rectified()).0);
+                u16::from(high) << 8 | u16::from(low)
+            }
+            "cvt.rn.f16x2." $name "x2" (a: u16) -> F16x2 {
+                F16x2::pack(F16::round($format(a as u8).wide()), F16::round($format((a >> 8) as u8).wide()))
+            }
+            "cvt.rn.relu.f16x2." $name "x2" (a: u16) -> F16x2 {
+                let [low, high] = [a as u8, (a >> 8) as u8].map(|x| F16::round($format(x).wide().rectified()));
+                F16x2::pack(low, high)
+            }
+        )* }
+    };
+}
+
+eight_bits! { EIGHT_BITS;
+    E4M3 "e4m3";
+    E5M2 "e5m2";
 }

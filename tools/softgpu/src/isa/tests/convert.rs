@@ -16,7 +16,7 @@ pub(super) fn expected(form: &Form, s: &[u64]) -> Option<Expected> {
     }
     let (to, from) = (form.kind(1), form.kind(0));
     if to == "tf32" {
-        return Some(tf32(s[0]).into());
+        return Some(tf32(form, s[0]).into());
     }
     if to.ends_with("x2") {
         // The first source becomes the upper half.
@@ -91,17 +91,28 @@ fn to_float(form: &Form, to: Format, from: Format, bits: u64) -> u64 {
     } else if form.has("relu") && result.negative() {
         0
     } else {
-        rounded
+        finite(form, to, rounded)
     }
 }
 
-/// The nearest number of 8 exponent and 10 fraction bits, ties away, in an f32's place.
-fn tf32(bits: u64) -> u64 {
+/// A number of 8 exponent and 10 fraction bits in an f32's place.
+fn tf32(form: &Form, bits: u64) -> u64 {
     let format = Format { exponent_bits: 8, fraction_bits: 10, nan: 0 };
-    match exact::F32.value(bits) {
-        Value::Nan => exact::F32.nan,
-        value => format.round(&value, "rna") << 13,
+    let value = exact::F32.value(bits);
+    if value.is_nan() {
+        return exact::F32.nan;
     }
+    if form.has("relu") && value.negative() {
+        return 0;
+    }
+    let rounded = format.round(&value, exact::mode(&form.modifiers));
+    finite(form, format, rounded) << 13
+}
+
+/// `.satfinite`: the largest number in place of infinity.
+fn finite(form: &Form, format: Format, bits: u64) -> u64 {
+    let infinite = bits & (format.sign_bit() - 1) == format.infinity();
+    bits - u64::from(form.has("satfinite") && infinite)
 }
 
 fn pack(form: &Form, s: &[u64]) -> Option<u64> {

@@ -56,7 +56,8 @@ fn double(form: &Form, function: fn(f64) -> f64, source: u64) -> Expected {
     let canonical = |x: f64| if x.is_nan() { exact::F64.nan } else { x.to_bits() };
     if form.has("ftz") {
         let x = f64::from_bits(exact::F64.flush(source) & upper);
-        (exact::F64.flush(canonical(function(x))) & upper).into()
+        let y = function(x);
+        if y.is_nan() { 0x7fff_ffff_0000_0000 } else { exact::F64.flush(y.to_bits()) & upper }.into()
     } else {
         canonical(function(f64::from_bits(source))).into()
     }

@@ -45,6 +45,9 @@ pub(super) fn expected(form: &Form, s: &[u64]) -> Option<Expected> {
     if matches!(form.base, "setp" | "set" | "cvt") {
         return None;
     }
+    if let Some(parts) = form.base.strip_prefix("vabsdiff") {
+        return Some(absolute_differences(form, parts.parse().ok()?, s).into());
+    }
     if form.base == "prmt" {
         return Some(permute(form, s).into());
     }
@@ -240,4 +243,16 @@ fn permute(form: &Form, s: &[u64]) -> u64 {
         }
     };
     table[control].iter().fold(0, |d, source| d << 8 | ((s[1] << 32 | s[0]) >> (8 * source)) & 0xff)
+}
+
+/// Of the parts of two registers: packed, or added to c.
+fn absolute_differences(form: &Form, parts: u32, s: &[u64]) -> u64 {
+    let bits = 32 / parts;
+    let part = |x: u64, i: u32| (x >> (i * bits)) & ((1 << bits) - 1);
+    let difference = |i: u32| part(s[0], i).max(part(s[1], i)) - part(s[0], i).min(part(s[1], i));
+    if form.has("add") {
+        (s[2] + (0..parts).map(difference).sum::<u64>()) & 0xffff_ffff
+    } else {
+        (0..parts).map(|i| difference(i) << (i * bits)).sum()
+    }
 }

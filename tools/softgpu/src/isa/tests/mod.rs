@@ -4,14 +4,18 @@
 mod cases;
 mod compare;
 mod convert;
+mod eight_bits;
 mod exact;
 mod exhaustive;
 mod float;
 mod functions;
 mod halves;
 mod integer;
+mod moved;
 mod moves;
 mod sums;
+mod table;
+mod toolkit;
 
 use super::{MASKED, Row, level};
 use crate::inspect::Class;
@@ -59,6 +63,7 @@ fn expected(name: &str, sources: &[u64]) -> Option<Expected> {
     moves::expected(name, sources)
         .or_else(|| integer::expected(&form, sources))
         .or_else(|| compare::expected(&form, sources))
+        .or_else(|| eight_bits::expected(&form, sources))
         .or_else(|| convert::expected(&form, sources))
         .or_else(|| functions::expected(&form, sources))
         .or_else(|| halves::expected(&form, sources))
@@ -453,6 +458,11 @@ fn conversions_between_floats_follow_the_isa() {
 #[test]
 fn moves_follow_the_isa() {
     check_all(rows_of(super::moves::TABLES));
+}
+
+#[test]
+fn states_of_mbarriers_follow_their_layout() {
+    check_all(rows_of(super::mbarrier::TABLES));
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub(super) fn expected(name: &str, s: &[u64]) -> Option<Expected> {
         "mov.b32.unpack2" | "mov.b64.unpack4.low" => vec![part(0, 16), part(1, 16)],
         "mov.b64.unpack4.high" => vec![part(2, 16), part(3, 16)],
         "mov.b64.unpack2" => vec![part(0, 32), part(1, 32)],
+        // Opaque in the ISA; here the lowest 20 bits.
+        "mbarrier.pending_count.b64" => vec![s[0] & 0xf_ffff],
         _ if name.starts_with("mov.") => vec![s[0]],
         _ if name.starts_with("selp.") => vec![if s[2] == 0 { s[1] } else { s[0] }],
         _ if name.starts_with("slct.") && name.rsplit('.').next() == Some("s32") => {

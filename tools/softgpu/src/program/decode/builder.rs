@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::{Constants, Specials};
 use crate::inspect::{Class, flops};
 use crate::isa::forms::{self, Build, Matched};
-use crate::isa::{self, Row};
+use crate::isa::{self, Row, refused};
 use crate::numerics::Modes;
 use crate::program::slots::{Assignment, Step};
 use crate::program::{Block, Constant, Kind, NONE, Op, Program, Site, Slot};
@@ -42,7 +42,7 @@ fn base(opcode: &str) -> &str {
 }
 
 /// Whether the next instruction is a place where groups of lanes may meet.
-pub(super) fn ends_run(opcode: &str) -> bool {
+pub(in crate::program) fn ends_run(opcode: &str) -> bool {
     matches!(base(opcode), "bra" | "brx" | "ret" | "exit" | "call")
 }
 
@@ -573,6 +573,9 @@ impl<'a> Builder<'a> {
         }
         if opcode.starts_with("lop3.or.") || opcode.starts_with("lop3.and.") {
             return Ok(Meaning::ByOperands);
+        }
+        if let Some(reason) = refused::reason(opcode) {
+            return Err(self.error(format!("{opcode} is refused: {reason}")));
         }
         let base = base(opcode);
         let known = forms::is_base(base)

@@ -1,7 +1,8 @@
 //! Rows: what a lane does alone, and the forms whose row depends on the operands.
 
 use super::builder::{Builder, bits};
-use crate::isa::Row;
+use crate::isa::{Row, approximate};
+use crate::numerics::approximate::Approximation;
 use crate::program::{Constant, NONE, Slot};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Operand, RegisterId};
@@ -9,6 +10,11 @@ use crate::ptx::ast::{Operand, RegisterId};
 impl Builder<'_> {
     pub(super) fn row_instruction(&mut self, opcode: &str, row: &'static Row) -> Result<(), PtxError> {
         let operands = self.expect_operands(0..=6)?;
+        if self.modes.approximation != Approximation::Nearest
+            && let Some(moved) = approximate::row(opcode)
+        {
+            return self.moved(moved);
+        }
         match (operands.first(), opcode.split('.').next()) {
             (Some(Operand::Pair(..)), Some("setp")) if row.results.len() == 1 => self.setp_pair(opcode),
             (Some(Operand::Vector(_)), Some("mov")) => self.unpack(opcode),
@@ -38,6 +44,20 @@ impl Builder<'_> {
         } else {
             self.results(&operands[0], row)?
         };
+        self.lanes(row, d, s);
+        Ok(())
+    }
+
+    /// An approximate function, its result moved: how is the row's last source.
+    fn moved(&mut self, row: &'static Row) -> Result<(), PtxError> {
+        let count = row.sources.len();
+        let operands = self.expect_operands(count..=count)?;
+        let mut s = [NONE; 4];
+        for (slot, (operand, &bytes)) in s.iter_mut().zip(operands[1..].iter().zip(row.sources)) {
+            *slot = self.source(operand, bytes)?;
+        }
+        s[count - 1] = self.constant(Constant::Bits32(self.modes.approximation.code()));
+        let d = self.results(&operands[0], row)?;
         self.lanes(row, d, s);
         Ok(())
     }

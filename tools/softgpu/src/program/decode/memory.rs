@@ -262,7 +262,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn policy(&mut self) -> Result<(), PtxError> {
-        let operands = self.expect_operands(1..=2)?;
+        let operands = self.expect_operands(1..=4)?;
         let row = self.row("mov.b64")?;
         let zero = self.constant(Constant::Bits64(0));
         let d = self.result(&operands[0], 8)?;

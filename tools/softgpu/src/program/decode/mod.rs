@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+pub(super) use self::builder::ends_run;
 use self::builder::{Builder, Exit};
 use self::layout::Layout;
 use super::slots::{self, Span};

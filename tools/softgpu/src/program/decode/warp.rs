@@ -2,8 +2,9 @@
 
 use super::builder::{Builder, describe};
 use super::layout;
+use crate::inspect::Class;
 use crate::isa::forms::{Build, Matched};
-use crate::program::{Barrier, BarrierKind, Builtin, Call, CallTarget, Kind, NONE, Slot};
+use crate::program::{Barrier, BarrierKind, Builtin, Call, CallTarget, Kind, Mbarrier, MbarrierAction, NONE, Slot};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Operand, Scope, Space, Variable};
 
@@ -117,6 +118,30 @@ impl<'a> Builder<'a> {
                 self.op(Kind::Redux, class, [d, NONE], s, redux as u32);
                 Ok(())
             }
+            Build::Elect => {
+                let operands = self.expect_operands(2..=2)?;
+                let s = [NONE, self.source(&operands[1], 4)?, NONE, NONE];
+                let d = self.value_and_predicate(&operands[0])?;
+                self.op(Kind::Elect, class, d, s, 0);
+                Ok(())
+            }
+            Build::Mbarrier(action) => self.mbarrier(class, action),
+            Build::IsSpace => {
+                let operands = self.expect_operands(2..=2)?;
+                let s = [self.source(&operands[1], 8)?, NONE, NONE, NONE];
+                let d = self.result(&operands[0], 1)?;
+                let space = match form.last() {
+                    "shared" | "shared::cta" => Space::Shared,
+                    "local" => Space::Local,
+                    "const" => Space::Const,
+                    "param" | "param::entry" => Space::Param,
+                    _ => Space::Global,
+                };
+                let extra = id(&self.program.spaces);
+                self.program.spaces.push(space);
+                self.op(Kind::IsSpace, class, [d, NONE], s, extra);
+                Ok(())
+            }
             Build::ActiveMask => {
                 let operands = self.expect_operands(1..=1)?;
                 let d = self.result(&operands[0], 4)?;
@@ -125,6 +150,36 @@ impl<'a> Builder<'a> {
             }
             _ => Err(self.error("a form that is built elsewhere")),
         }
+    }
+
+    /// An operation on an mbarrier object. Whether `.shared` stands there or not, the address may be of either kind.
+    fn mbarrier(&mut self, class: Class, action: MbarrierAction) -> Result<(), PtxError> {
+        let operands = match action {
+            MbarrierAction::Init => self.expect_operands(2..=2)?,
+            MbarrierAction::Invalidate | MbarrierAction::CopiesArrive { .. } => self.expect_operands(1..=1)?,
+            MbarrierAction::Arrive { completes, .. } => self.expect_operands(if completes { 2 } else { 3 }..=3)?,
+            // The last is how long try_wait may suspend the thread.
+            MbarrierAction::Test { .. } => self.expect_operands(3..=4)?,
+        };
+        let gives = matches!(action, MbarrierAction::Arrive { .. } | MbarrierAction::Test { .. });
+        let at = usize::from(gives);
+        let in_shared = self.at.is_some_and(|at| at.opcode.contains(".shared"));
+        let (space, address, offset) =
+            self.address(&operands[at], if in_shared { Space::Shared } else { Space::Generic })?;
+        let mut s = [NONE; 4];
+        if let Some(operand) = operands.get(at + 1) {
+            let wide = action == MbarrierAction::Test { parity: false };
+            s[0] = self.source(operand, if wide { 8 } else { 4 })?;
+        }
+        let d = match action {
+            MbarrierAction::Test { .. } => self.result(&operands[0], 1)?,
+            MbarrierAction::Arrive { .. } => self.optional_result(&operands[0], 8)?,
+            _ => NONE,
+        };
+        let extra = id(&self.program.mbarriers);
+        self.program.mbarriers.push(Mbarrier { action, space, address, offset });
+        self.op(Kind::Mbarrier, class, [d, NONE], s, extra);
+        Ok(())
     }
 
     /// `d` or `d|p`.

@@ -2,14 +2,19 @@
 //! without the device's own code. A case says which instructions it tests; [`table`](super::table) holds the lines of
 //! the tables against these, so that a form without a case is noticed.
 
+mod atomics;
+mod control;
 mod fragments;
 mod matrices;
+mod memory;
 mod products;
+mod sync;
+mod warp;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::execute::{Launch, Module, Settings, run};
+use crate::execute::{Failure, Launch, Module, Settings, run};
 use crate::memory::{Memory, Origin};
 use crate::numerics::Modes;
 use crate::program::decode_for;
@@ -20,17 +25,22 @@ pub(super) struct Case {
     /// The instructions whose effect is looked at, as the text has them.
     pub(super) opcodes: Vec<String>,
     /// A module with a kernel `k` of one pointer.
-    text: String,
+    pub(super) text: String,
     blocks: u32,
     threads: u32,
     before: Vec<u32>,
     after: Vec<u32>,
+    /// How the launch ends, where it does not end well.
+    failure: Option<Failure>,
 }
+
+/// Where the buffer lies: the first allocation of a context.
+const BUFFER: u64 = 0x7000_0000_0000;
 
 impl Case {
     /// One warp.
     fn of_warp(opcode: &str, text: String, before: Vec<u32>, after: Vec<u32>) -> Self {
-        Self { opcodes: vec![opcode.to_owned()], text, blocks: 1, threads: 32, before, after }
+        Self { opcodes: vec![opcode.to_owned()], text, blocks: 1, threads: 32, before, after, failure: None }
     }
 
     /// Runs the program, and compares.
@@ -38,7 +48,7 @@ impl Case {
         if let Some(absent) = self.opcodes.iter().find(|opcode| !self.text.contains(opcode.as_str())) {
             return Err(format!("{absent} is not in the program"));
         }
-        let found = execute(&self.text, self.blocks, self.threads, &self.before, modes)?;
+        let found = self.execute(modes)?;
         let differs = found.iter().zip(&self.after).position(|(found, after)| found != after);
         match differs {
             Some(at) => Err(format!(
@@ -51,37 +61,36 @@ impl Case {
             None => Ok(()),
         }
     }
-}
 
-/// What a module's kernel `k` leaves of `words`; an error where anything is found on the way.
-fn execute(text: &str, blocks: u32, threads: u32, words: &[u32], modes: Modes) -> Result<Vec<u32>, String> {
-    let memory = Memory::new(1 << 30);
-    let address = memory.allocate(words.len() as u64 * 4, Origin::Allocation).map_err(|error| error.to_string())?;
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    memory.write(address, &bytes).map_err(|error| format!("{error:?}"))?;
-    let program =
-        parse(text).and_then(|module| decode_for(&module, modes)).map_err(|error| format!("{error}\n{text}"))?;
-    let function = program.functions.iter().position(|function| &*function.name == "k").ok_or("no kernel k")?;
-    let module = Module::load(Arc::new(program), text.into(), &memory).map_err(|error| error.to_string())?;
-    let report = run(&Launch {
-        module: &module,
-        function: function as u32,
-        grid: [blocks, 1, 1],
-        block: [threads, 1, 1],
-        dynamic_shared_bytes: 0,
-        params: &address.to_le_bytes(),
-        memory: &memory,
-        settings: &Settings { workers: 1, ..Settings::default() },
-    });
-    if let Some(finding) = report.findings.first() {
-        return Err(format!("{finding}\n{text}"));
+    /// What the kernel leaves of its buffer; an error where anything is found that is not expected.
+    fn execute(&self, modes: Modes) -> Result<Vec<u32>, String> {
+        let text = &self.text;
+        let memory = Memory::new(1 << 30);
+        let address = memory.allocate(self.before.len() as u64 * 4, Origin::Allocation).map_err(|e| e.to_string())?;
+        assert_eq!(address, BUFFER);
+        let bytes: Vec<u8> = self.before.iter().flat_map(|word| word.to_le_bytes()).collect();
+        memory.write(address, &bytes).map_err(|error| format!("{error:?}"))?;
+        let program = parse(text).and_then(|module| decode_for(&module, modes)).map_err(|e| format!("{e}\n{text}"))?;
+        let function = program.functions.iter().position(|function| &*function.name == "k").ok_or("no kernel k")?;
+        let module = Module::load(Arc::new(program), text.as_str().into(), &memory).map_err(|e| e.to_string())?;
+        let report = run(&Launch {
+            module: &module,
+            function: function as u32,
+            grid: [self.blocks, 1, 1],
+            block: [self.threads, 1, 1],
+            dynamic_shared_bytes: 0,
+            params: &address.to_le_bytes(),
+            memory: &memory,
+            settings: &Settings { workers: 1, ..Settings::default() },
+        });
+        if report.failure != self.failure || (self.failure.is_none() && !report.findings.is_empty()) {
+            let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+            return Err(format!("{:?} {}\n{text}", report.failure, findings.join("\n")));
+        }
+        let mut bytes = vec![0; self.before.len() * 4];
+        memory.read(address, &mut bytes).map_err(|error| format!("{error:?}"))?;
+        Ok(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
     }
-    if let Some(failure) = report.failure {
-        return Err(format!("{failure:?}\n{text}"));
-    }
-    let mut bytes = vec![0; words.len() * 4];
-    memory.read(address, &mut bytes).map_err(|error| format!("{error:?}"))?;
-    Ok(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
 }
 
 /// A kernel `k` around `body`: the buffer is at `%rd0`, the thread's number in `%r0`, the thread's own four bytes at
@@ -115,7 +124,17 @@ fn transfer(text: &mut String, loads: bool, at: usize, first: usize, count: usiz
 
 /// Every case there is.
 pub(super) fn all() -> Vec<Case> {
-    [products::cases(), fragments::cases(), matrices::cases()].into_iter().flatten().collect()
+    let chapters = [
+        memory::cases(),
+        atomics::cases(),
+        control::cases(),
+        sync::cases(),
+        warp::cases(),
+        matrices::cases(),
+        products::cases(),
+        fragments::cases(),
+    ];
+    chapters.into_iter().flatten().collect()
 }
 
 #[test]
