@@ -57,6 +57,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Changes one instruction of an operation's kernels at a time and sees whether its cases notice
+    #[command(disable_help_flag = true)]
+    Mutants {
+        /// The operation or family, and what else is asked for; --help lists it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Writes src/bindings.rs from the headers that host and device share
     Bindgen {
         /// Writes nothing and fails when the file is not what the headers say
@@ -93,12 +100,15 @@ fn main() -> ExitCode {
         Command::Check => check::all(&root).map(|()| ExitCode::SUCCESS),
         Command::Test { all, filters } => test::run(&root, all, &filters),
         Command::Validate { arguments } => {
-            toolkit::nvcc(&root).and_then(|_| process::exit_code(&mut oblate(&root, "validate", &arguments)))
+            toolkit::nvcc(&root).and_then(|_| process::exit_code(&mut program(&root, "oblate", &["validate"], &arguments)))
         }
         Command::Report { arguments } => toolkit::nvcc(&root).and_then(|_| {
-            let mut report = oblate(&root, "report", &arguments);
+            let mut report = program(&root, "oblate", &["report"], &arguments);
             process::exit_code(report.env("OBLATE_CUDA_ARCHS", nvcc::DEFAULT_ARCHITECTURES))
         }),
+        Command::Mutants { arguments } => {
+            toolkit::nvcc(&root).and_then(|_| process::exit_code(&mut program(&root, "oblate-mutants", &[], &arguments)))
+        }
         Command::Bindgen { check } => {
             let run = if check { bindings::check } else { bindings::write };
             run(&root).map(|()| ExitCode::SUCCESS)
@@ -121,9 +131,9 @@ fn root() -> PathBuf {
     package.ancestors().nth(2).unwrap_or(&package).to_path_buf()
 }
 
-/// Builds the command line and hands over to it; its exit code is ours.
-fn oblate(root: &Path, command: &str, arguments: &[OsString]) -> Process {
-    let mut oblate = process::cargo(root);
-    oblate.args(["run", "--release", "--package", "oblate-cli", "--bin", "oblate", "--", command]).args(arguments);
-    oblate
+/// Builds a program of the workspace and hands over to it.
+fn program(root: &Path, name: &str, first: &[&str], arguments: &[OsString]) -> Process {
+    let mut cargo = process::cargo(root);
+    cargo.args(["run", "--release", "--bin", name, "--"]).args(first).args(arguments);
+    cargo
 }
