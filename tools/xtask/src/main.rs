@@ -99,16 +99,14 @@ fn main() -> ExitCode {
         }),
         Command::Check => check::all(&root).map(|()| ExitCode::SUCCESS),
         Command::Test { all, filters } => test::run(&root, all, &filters),
-        Command::Validate { arguments } => {
-            toolkit::nvcc(&root).and_then(|_| process::exit_code(&mut program(&root, "oblate", &["validate"], &arguments)))
-        }
+        Command::Validate { arguments } => toolkit::nvcc(&root)
+            .and_then(|_| process::exit_code(&mut program(&root, "oblate", &["validate"], &arguments))),
         Command::Report { arguments } => toolkit::nvcc(&root).and_then(|_| {
             let mut report = program(&root, "oblate", &["report"], &arguments);
             process::exit_code(report.env("OBLATE_CUDA_ARCHS", nvcc::DEFAULT_ARCHITECTURES))
         }),
-        Command::Mutants { arguments } => {
-            toolkit::nvcc(&root).and_then(|_| process::exit_code(&mut program(&root, "oblate-mutants", &[], &arguments)))
-        }
+        Command::Mutants { arguments } => toolkit::nvcc(&root)
+            .and_then(|_| process::exit_code(&mut program(&root, "oblate-mutants", &[], &arguments))),
         Command::Bindgen { check } => {
             let run = if check { bindings::check } else { bindings::write };
             run(&root).map(|()| ExitCode::SUCCESS)
