@@ -9,7 +9,7 @@ use std::{env, thread};
 
 use crate::trial::{Check, Job, Kill, Verdict};
 
-/// A mutant that has not been judged by then does not end; the device's own watchdog comes much earlier.
+/// A case that is not done by then does not end; the device's own watchdog comes much earlier.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The verdicts of the jobs, in their order; `judged` is told of each.
@@ -78,11 +78,16 @@ impl Worker {
         let mut line = serde_json::to_string(job).expect("a job is numbers, text and lists");
         line.push('\n');
         self.input.write_all(line.as_bytes()).map_err(|_| Check::Crash)?;
-        let answer = self.lines.recv_timeout(PATIENCE).map_err(|error| match error {
-            RecvTimeoutError::Timeout => Check::Timeout,
-            RecvTimeoutError::Disconnected => Check::Crash,
-        })?;
-        serde_json::from_str(&answer).map_err(|_| Check::Crash)
+        loop {
+            let answer = self.lines.recv_timeout(PATIENCE).map_err(|error| match error {
+                RecvTimeoutError::Timeout => Check::Timeout,
+                RecvTimeoutError::Disconnected => Check::Crash,
+            })?;
+            // An empty line is a case that noticed nothing.
+            if !answer.is_empty() {
+                return serde_json::from_str(&answer).map_err(|_| Check::Crash);
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! One mutant on its cases, in a process of its own: `--worker` reads jobs, a line of JSON each, and answers with verdicts.
+//! One mutant on its cases, in a process of its own: `--worker` reads jobs, a line of JSON each, and answers with verdicts,
+//! before which comes an empty line for each case that noticed nothing.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
@@ -108,6 +109,7 @@ fn judge(job: Job, recipes: &[Recipe], seed: u64, killers: &mut Vec<usize>) -> V
                 killers.push(case);
                 return verdict(&outcome, problem);
             }
+            println!();
         }
         Verdict::Survived
     };
