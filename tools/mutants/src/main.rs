@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: changes one instruction of an operation's kernels at a time, runs the operation's cases, and says
 //! which changes nothing noticed. A survivor is a case that is missing, or a change that makes no difference.
 
-#![allow(clippy::cast_precision_loss, reason = "counts of mutants")]
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "counts of mutants and of cases")]
 
 mod equivalent;
 mod mutation;

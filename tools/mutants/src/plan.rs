@@ -30,6 +30,14 @@ pub(crate) struct Mutant {
     pub(crate) job: Job,
 }
 
+/// A line of a kernel, and what stands there instead.
+#[derive(Clone, Debug)]
+struct Change {
+    kernel: String,
+    line: usize,
+    text: String,
+}
+
 /// All cases of what is asked for, as they run unchanged.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
@@ -103,7 +111,7 @@ impl Survey {
 
     /// The distinct mutants of the kernels that are launched, in an order that the seed decides.
     pub(crate) fn mutants(&self, seed: u64) -> Vec<Mutant> {
-        let mut copies: BTreeMap<(Source, String), Vec<(String, usize, String)>> = BTreeMap::new();
+        let mut copies: BTreeMap<(Source, String), Vec<Change>> = BTreeMap::new();
         for text in &self.texts {
             let listing = Listing::of(text);
             let mut written = (usize::MAX, Written::default());
@@ -114,7 +122,11 @@ impl Survey {
                 let kernel = &listing.entries[instruction.entry].name;
                 if self.cases.contains_key(kernel) {
                     for (key, line) in keyed(instruction, &written.1) {
-                        copies.entry(key).or_default().push((kernel.clone(), instruction.line, line));
+                        copies.entry(key).or_default().push(Change {
+                            kernel: kernel.clone(),
+                            line: instruction.line,
+                            text: line,
+                        });
                     }
                 }
                 written.1.add(instruction);
@@ -124,7 +136,7 @@ impl Survey {
         let mut mutants: Vec<Mutant> = copies
             .into_iter()
             .map(|((source, what), copies)| {
-                let (kernel, line, text) = copies[random.below(copies.len() as u64) as usize].clone();
+                let Change { kernel, line, text } = copies[random.below(copies.len() as u64) as usize].clone();
                 let job = self.job(&kernel, Some((line, text)));
                 Mutant { kernel, source, what, copies: copies.len(), job }
             })
