@@ -10,9 +10,13 @@
 //   gradient             |<------------>|                ceil(begin) .. ceil(end); chunk 0 starts at the row's begin
 //
 // Each sector of the gradient has one warp, and a full chunk has CHUNK_BYTES of them: four whole 512-byte requests.
+//
+// Rows that fit a chunk are packed: as many of them to a warp as fit it, a power of two. They are one stretch.
 #pragma once
 
 #include <stdint.h>
+
+#include "row.h"
 
 #ifdef __CUDACC__
 #define OBLATE_HOST_DEVICE __host__ __device__ __forceinline__
@@ -50,6 +54,37 @@ OBLATE_HOST_DEVICE ChunkSpan chunk_span(uint64_t tensor, uint64_t row, uint64_t 
   s.slot = sector_floor(s.begin);
   s.gradient_begin = chunk == 0 ? s.row_begin : least(sector_ceil(s.begin), s.row_end);
   s.gradient_end = least(sector_ceil(s.end), s.row_end);
+  return s;
+}
+
+// Rows of a warp, each at most CHUNK_BYTES: 32, 16, ..., 1.
+OBLATE_HOST_DEVICE uint32_t packed_rows(uint64_t classes, uint64_t element_bytes) {
+  uint32_t rows = PACKED_MOST_ROWS;
+  while (rows > 1 && rows * classes * element_bytes > CHUNK_BYTES) rows /= 2;
+  return rows;
+}
+
+// Byte addresses of the rows of one warp, and where they lie in its slot of shared memory.
+struct PackedSpan {
+  uint64_t first;       // row
+  uint64_t begin, end;  // the stretch
+  uint64_t slot;        // what lies at the start of the slot: begin, rounded down to a vector
+  uint32_t stride;      // bytes in the slot from one row to the next
+  uint32_t reciprocal;  // v * reciprocal >> 16 vectors are left free before vector v
+};
+
+OBLATE_HOST_DEVICE PackedSpan packed_span(uint64_t tensor, uint64_t rows, uint64_t classes, uint64_t element_bytes,
+                                          uint64_t warp) {
+  const uint64_t row_bytes = classes * element_bytes;
+  PackedSpan s;
+  s.first = warp * packed_rows(classes, element_bytes);
+  s.begin = tensor + s.first * row_bytes;
+  s.end = tensor + least(s.first + packed_rows(classes, element_bytes), rows) * row_bytes;
+  s.slot = s.begin - s.begin % 16;
+  const bool is_padded = s.slot == s.begin && row_bytes % 32 == 0;
+  s.stride = static_cast<uint32_t>(row_bytes) + (is_padded ? 16 : 0);
+  // Exact for the at most 128 vectors of a stretch: v/n is 1/n or more below its ceiling, and n at most 128.
+  s.reciprocal = is_padded ? 0x10000 / (static_cast<uint32_t>(row_bytes) / 16) + 1 : 0;
   return s;
 }
 }  // namespace oblate

@@ -15,7 +15,7 @@
 #pragma once
 
 #include "reduce.cuh"
-#include "row.cuh"
+#include "vector.cuh"
 
 namespace oblate {
 struct alignas(16) Moments {
@@ -49,50 +49,49 @@ struct Deviations {
   }
 };
 
-template <class f>
-__device__ __forceinline__ float moments_scale(const Chunk<f>& chunk) {
-  float top = 0.f;
-#pragma unroll
-  for (float x : chunk.x) top = fmaxf(top, fabsf(x));
-  if (__any_sync(ALL_LANES, top > 0x1p40f)) return 0x1p-80f;
-  return __any_sync(ALL_LANES, top >= 0x1p-40f) ? 1.f : 0x1p88f;
+// What the row's largest magnitude asks for. Every finite f16 is 0 or between 2^-24 and 2^16.
+template <class Elements>
+__device__ __forceinline__ float moments_scale(const Elements& row) {
+  if (!IS_WIDE<typename Elements::f>) return 1.f;
+  const float top = row.fold(0.f, [](float& top, float x) { top = fmaxf(top, fabsf(x)); });
+  const bool is_large = row.lanes.any(top > 0x1p40f), is_small = !row.lanes.any(top >= 0x1p-40f);
+  return is_large ? 0x1p-80f : is_small ? 0x1p88f : 1.f;
 }
-// Every finite f16 is 0 or between 2^-24 and 2^16.
-__device__ __forceinline__ float moments_scale(const Chunk<__half>&) { return 1.f; }
 
-// The moments of a chunk, whose elements beyond the row are zeros, in every lane.
-template <class f>
-__device__ __forceinline__ Moments chunk_moments(Chunk<f>& chunk) {
-  const float n = static_cast<float>(chunk.count), scale = moments_scale(chunk);
-  if (scale != 1.f) {  // uniform in the warp
-#pragma unroll
-    for (float& x : chunk.x) x *= scale;
-  }
-  const float mean = warp_sum(chunk.sum(0.f, [](float& sum, float x) { sum += x; })) / n;
-  chunk.refill(isfinite(mean) ? mean : 0.f);  // what is beyond the row does not deviate
-  const Deviations lane = chunk.sum(Deviations{0.f, 0.f}, [=](Deviations& sum, float x) {
+// The moments of a chunk, or of a short row, in every lane that holds a part of it.
+template <class Elements>
+__device__ __forceinline__ Moments moments_of(Elements& row) {
+  const float n = static_cast<float>(row.count), scale = moments_scale(row);
+  row.multiply(scale);
+  const float mean = row.lanes.sum(row.sum(0.f, [](float& sum, float x) { sum += x; })) / n;
+  row.refill(isfinite(mean) ? mean : 0.f);  // what is beyond the row does not deviate
+  const Deviations lane = row.sum(Deviations{0.f, 0.f}, [=](Deviations& sum, float x) {
     sum.d += x - mean;
     sum.d2 = fmaf(x - mean, x - mean, sum.d2);
   });
-  const float s1 = warp_sum(lane.d), s2 = warp_sum(lane.d2);
+  const float s1 = row.lanes.sum(lane.d), s2 = row.lanes.sum(lane.d2);
   const float shift = s1 / n, m2 = fmaf(-s1, shift, s2);
   Moments moments;
   moments.weight = n * scale;
   moments.set_mean(mean, shift);
   moments.m2 = m2 > 0.f ? m2 : 0.f;
-  if (__any_sync(ALL_LANES, !isfinite(m2))) {  // in all lanes or none; the vote lets the compiler know it too
+  if (__any_sync(ALL_LANES, !isfinite(m2))) {  // some row's; all lanes take part in the sums
     float s = 0.f, q = 0.f;
 #pragma unroll 1
-    for (uint32_t i = lane_index(); i < chunk.count; i += WARP) {
-      const float x = widen(chunk.elements[i]);
+    for (uint32_t i = row.lanes.index; i < row.count; i += row.lanes.count) {
+      const float x = widen(row.elements[i]);
       if (!isfinite(x)) {
         s += x;
         q = fmaf(x, x, q);
       }
     }
-    moments.mean = warp_sum(s);
-    moments.low = 0.f;
-    moments.m2 = warp_sum(q);
+    s = row.lanes.sum(s);
+    q = row.lanes.sum(q);
+    if (!isfinite(m2)) {
+      moments.mean = s;
+      moments.low = 0.f;
+      moments.m2 = q;
+    }
   }
   return moments;
 }

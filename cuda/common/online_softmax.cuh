@@ -12,7 +12,6 @@
 #pragma once
 
 #include "reduce.cuh"
-#include "row.cuh"
 
 namespace oblate {
 constexpr float LOG2_E = 1.44269504f;
@@ -49,22 +48,18 @@ struct alignas(16) OnlineSoftmax {
   }
 };
 
-// The statistics of a chunk, whose elements beyond the row are -inf, in every lane. `with_below` is uniform in the grid.
-template <class f>
-__device__ __forceinline__ OnlineSoftmax chunk_softmax(const Chunk<f>& chunk, bool with_below) {
-  float max = -INFINITY;
-#pragma unroll
-  for (float x : chunk.x) max = fmaxf(max, x);
-  max = warp_max(max);
+// The statistics of a chunk, whose elements beyond the row are -inf, or of a short row, in every lane that holds a part
+// of it. `with_below` is uniform in the grid.
+template <class Elements>
+__device__ __forceinline__ OnlineSoftmax softmax_of(const Elements& row, bool with_below) {
+  const float max = row.lanes.max(row.fold(-INFINITY, [](float& max, float x) { max = fmaxf(max, x); }));
   const float base = OnlineSoftmax::base(max);
   OnlineSoftmax s = {max, 0.f, 0.f, 0};
-  s.sum = warp_sum(chunk.sum(0.f, [=](float& sum, float x) { sum += exp_approximate(x - base); }));
+  s.sum = row.lanes.sum(row.sum(0.f, [=](float& sum, float x) { sum += exp_approximate(x - base); }));
   if (with_below) {
-    s.below = warp_sum(
-        chunk.sum(0.f, [=](float& sum, float x) { sum += x == -INFINITY ? 0.f : OnlineSoftmax::distance(max, x); }));
-#pragma unroll
-    for (float x : chunk.x) s.count += x != -INFINITY;
-    s.count = warp_sum(s.count);
+    s.below = row.lanes.sum(
+        row.sum(0.f, [=](float& sum, float x) { sum += x == -INFINITY ? 0.f : OnlineSoftmax::distance(max, x); }));
+    s.count = row.lanes.sum(row.fold(0u, [](uint32_t& count, float x) { count += x != -INFINITY; }));
   }
   return s;
 }

@@ -25,6 +25,51 @@ __device__ __forceinline__ float warp_max(float x) {
   return x;
 }
 
+// The lanes that hold a row between them; every lane of the warp calls each function. Here the whole warp.
+struct WarpLanes {
+  static constexpr uint32_t count = WARP;
+  uint32_t index = lane_index();
+
+  template <class T>
+  __device__ __forceinline__ T sum(T x) const {
+    return warp_sum(x);
+  }
+  __device__ __forceinline__ float max(float x) const { return warp_max(x); }
+  __device__ __forceinline__ bool any(bool x) const { return __any_sync(ALL_LANES, x); }
+};
+
+// A row for each group of neighbouring lanes, whose number is a power of two.
+struct GroupLanes {
+  static constexpr uint32_t NO_ROW = 0xffffffffu;
+
+  uint32_t count;
+  uint32_t index;  // in the group; NO_ROW, beyond all elements and targets, where the group has no row
+
+  __device__ __forceinline__ GroupLanes(uint32_t count, bool has_row)
+      : count(count), index(has_row ? lane_index() & (count - 1) : NO_ROW) {}
+
+  // Of n things that the lanes take in turn, those of this lane.
+  __device__ __forceinline__ uint32_t own(uint32_t n) const {
+    return index < n ? (n - 1 - index >> __ffs(count) - 1) + 1 : 0;
+  }
+
+  template <class T>
+  __device__ __forceinline__ T sum(T x) const {
+#pragma unroll 1
+    for (uint32_t step = 1; step < count; step *= 2) x += __shfl_xor_sync(ALL_LANES, x, step);
+    return x;
+  }
+  __device__ __forceinline__ float max(float x) const {
+#pragma unroll 1
+    for (uint32_t step = 1; step < count; step *= 2) x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, step));
+    return x;
+  }
+  __device__ __forceinline__ bool any(bool x) const {
+    const uint32_t own = (ALL_LANES >> (WARP - count)) << (lane_index() & ~(count - 1));
+    return (__ballot_sync(ALL_LANES, x) & own) != 0;
+  }
+};
+
 // Any struct of 32-bit words, from lane `source` or from `step` lanes above.
 template <class T, class Shuffle>
 __device__ __forceinline__ T shuffle_words(T value, Shuffle shuffle) {

@@ -95,11 +95,13 @@ __device__ __forceinline__ void copy_for_gradient(unsigned char* slot, const Row
 }
 
 // The lane's elements of a chunk: vectors lane, lane + 32, ... of V elements each; `fill` for those beyond the row.
-template <class f>
+template <class element>
 struct Chunk {
+  using f = element;
   float x[LANE_ELEMENTS<f>];
   uint32_t count;     // elements of the chunk, in all lanes together
   const f* elements;  // they, in the slot, for what is seldom needed
+  WarpLanes lanes;
 
   __device__ __forceinline__ Chunk(const unsigned char* slot, const ChunkSpan& span, float fill) {
     const uint32_t bytes = span.end - span.begin;
@@ -129,6 +131,20 @@ struct Chunk {
     }
   }
 
+  __device__ __forceinline__ void multiply(float factor) {
+    if (factor == 1.f) return;  // uniform in the warp
+#pragma unroll
+    for (float& x_e : x) x_e *= factor;
+  }
+
+  // Takes the lane's elements one by one, where their order does not matter.
+  template <class T, class Take>
+  __device__ __forceinline__ T fold(T total, Take take) const {
+#pragma unroll
+    for (float x_e : x) take(total, x_e);
+    return total;
+  }
+
   // Adds up the lane's elements: each vector in order, then the vectors in order. T is float, or a few of them.
   template <class T, class Add>
   __device__ __forceinline__ T sum(T zero, Add add) const {
@@ -144,42 +160,42 @@ struct Chunk {
   }
 };
 
-// Writes gradient(o) for each element o of [begin, end), element by element.
-template <class f, class Gradient>
-__device__ __forceinline__ void store_elements(const unsigned char* slot, const ChunkSpan& span, uint64_t begin,
-                                               uint64_t end, uint64_t to_gradient, Gradient gradient) {
-  for (uint64_t at = begin + lane_index() * sizeof(f); at < end; at += WARP * sizeof(f)) {
-    const float o = widen(*reinterpret_cast<const f*>(slot + (at - span.slot)));
-    *global_pointer<f>(at + to_gradient) = narrow<f>(gradient(o));
+// Zeros in place of a chunk that was copied.
+__device__ __forceinline__ void clear_slot(unsigned char* slot) {
+#pragma unroll 1
+  for (uint32_t v = lane_index(); v < SLOT_BYTES / VECTOR_BYTES; v += WARP) {
+    reinterpret_cast<uint4*>(slot)[v] = make_uint4(0, 0, 0, 0);
   }
+  __syncwarp();  // every lane's zeros before any lane reads the slot
 }
 
-// Writes the gradient of a chunk's sectors. Its bits do not depend on which of the two ways is taken.
+// Writes the gradient of a chunk's sectors: whole vectors, and element by element what lies at the edges of the row, or
+// everything where logits and gradient do not agree modulo 16. The bits are the same.
 template <class f, class Gradient>
 __device__ __forceinline__ void store_gradient(const unsigned char* slot, const RowTensor<f>& tensor,
                                                const ChunkSpan& span, void* grad_logits, Gradient gradient) {
-  const uint64_t to_gradient = __cvta_generic_to_global(grad_logits) - tensor.begin;
-  if (to_gradient % VECTOR_BYTES != 0) {
-    store_elements<f>(slot, span, span.gradient_begin, span.gradient_end, to_gradient, gradient);
-    return;
-  }
-  const uint32_t first = (sector_ceil(span.begin) - span.slot) / VECTOR_BYTES;
-  const uint32_t last = (span.gradient_end - span.slot) / VECTOR_BYTES;
+  unsigned char* const to = static_cast<unsigned char*>(grad_logits) + (span.slot - tensor.begin);
+  const bool by_vectors = reinterpret_cast<uint64_t>(to) % VECTOR_BYTES == 0;
+  // Offsets from the slot's start: [begin, head) and [tail, end) are the edges.
+  const uint32_t begin = span.gradient_begin - span.slot, end = span.gradient_end - span.slot;
+  const uint32_t first = sector_ceil(span.begin) - span.slot, head = min(first, end);
+  const uint32_t tail = by_vectors ? max(head, end - end % VECTOR_BYTES) : head;
 #pragma unroll
   for (uint32_t j = 0; j < LANE_VECTORS; ++j) {
-    const uint32_t v = first + lane_index() + j * WARP;
-    if (v < last) {
+    const uint32_t at = first + (lane_index() + j * WARP) * VECTOR_BYTES;
+    if (at < tail) {
       float x[PER_VECTOR<f>];
-      widen_vector<f>(*reinterpret_cast<const uint4*>(slot + v * VECTOR_BYTES), x);
+      widen_vector<f>(*reinterpret_cast<const uint4*>(slot + at), x);
 #pragma unroll
       for (int e = 0; e < PER_VECTOR<f>; ++e) x[e] = gradient(x[e]);
       // Not an assignment: nvcc 13.0 takes one of four f32 apart into four stores of 4 bytes.
-      __stwb(global_pointer<uint4>(span.slot + v * VECTOR_BYTES + to_gradient), narrow_vector<f>(x));
+      __stwb(reinterpret_cast<uint4*>(to + at), narrow_vector<f>(x));
     }
   }
-  const uint64_t head = least(span.slot + first * VECTOR_BYTES, span.row_end);     // chunk 0: up to the first sector
-  const uint64_t tail = span.slot + (last > first ? last : first) * VECTOR_BYTES;  // last chunk: what fills no vector
-  store_elements<f>(slot, span, span.gradient_begin, head, to_gradient, gradient);
-  store_elements<f>(slot, span, tail, span.gradient_end, to_gradient, gradient);
+#pragma unroll 1
+  for (uint32_t at = begin + lane_index() * sizeof(f); at < end - (tail - head); at += WARP * sizeof(f)) {
+    const uint32_t from = at < head ? at : at + (tail - head);
+    *reinterpret_cast<f*>(to + from) = narrow<f>(gradient(widen(*reinterpret_cast<const f*>(slot + from))));
+  }
 }
 }  // namespace oblate

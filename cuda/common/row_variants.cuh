@@ -6,14 +6,15 @@
 //   Partial            16 bytes; Partial::none() and merge(Partial, Partial) are found beside it
 //   Row                at most 32 bytes: all that the gradient of an element needs besides the element; `ignored`
 //   FILL               what stands for the elements of a chunk beyond the row
-//   statistics(p, Chunk&) -> Partial              by a warp, in every lane
-//   finish(p, row, Partial) -> Row                by a warp; writes the row's loss; reads the logits of its targets
-//   Row::gradient(o) -> float                     of an element that is no target
-//   store_targets(p, row, Row, begin, end)        by a warp; writes the gradient of the targets in [begin, end)
+//   statistics(p, elements&) -> Partial           of a Chunk or a ShortRow, in every lane that holds a part of it
+//   finish(p, row, Partial, logit, lanes) -> Row  by the lanes; writes the row's loss; logit(k) reads the row's logit k
+//   Row::gradient(o) -> float                     of an element that is no target; 0 of 0 in an ignored row
+//   store_targets(p, row, Row, gradient, begin, end, lanes)   by the lanes; the gradient of the targets in [begin, end)
 //
 // The order of a row's merges is here alone: a tree over the chunks of a segment, then segment after segment.
 #pragma once
 
+#include "packed_rows.cuh"
 #include "row.cuh"
 
 namespace oblate {
@@ -27,16 +28,18 @@ extern __shared__ __align__(16) unsigned char slots[];
 __device__ __forceinline__ unsigned char* slot(uint32_t index) { return slots + index * SLOT_BYTES; }
 
 // Merges the first `count` partials onto `total`, by one warp; the first is a segment's first. In lanes 0 and 16 the
-// tree over 16 lanes is complete, adjacent chunks first.
+// tree over 16 lanes is complete, adjacent chunks first. Steps that would merge nothing but none() are left out.
 template <class Partial>
 __device__ __forceinline__ Partial merge_segments(Partial total, const Partial* partials, uint32_t count) {
   for (uint32_t first = 0; first < count; first += WARP) {
-    const uint32_t i = first + lane_index();
+    const uint32_t i = first + lane_index(), left = least(count - first, WARP);
     Partial segment = i < count ? partials[i] : Partial::none();
-#pragma unroll
-    for (uint32_t step = 1; step < SEGMENT_CHUNKS; step *= 2) segment = merge(segment, from_above(segment, step));
-    total = merge(total, from_lane(segment, 0));
-    total = merge(total, from_lane(segment, SEGMENT_CHUNKS));
+#pragma unroll 1
+    for (uint32_t step = 1; step < least(left, SEGMENT_CHUNKS); step *= 2) {
+      segment = merge(segment, from_above(segment, step));
+    }
+#pragma unroll 1
+    for (uint32_t lane = 0; lane < left; lane += SEGMENT_CHUNKS) total = merge(total, from_lane(segment, lane));
   }
   return total;
 }
@@ -49,33 +52,49 @@ __device__ __forceinline__ typename Op::Partial statistics(const typename Op::Pa
 }
 
 template <class Op>
-__device__ __forceinline__ void store(const typename Op::Params& p, const RowTensor<typename Op::f>& logits,
-                                      const unsigned char* slot, const ChunkSpan& span, const typename Op::Row& row) {
-  if (row.ignored) {  // whatever its logits, NaN too
-    store_gradient(slot, logits, span, p.grad_logits, [](float) { return 0.f; });
-  } else {
-    store_gradient(slot, logits, span, p.grad_logits, [&](float o) { return row.gradient(o); });
-  }
+__device__ __forceinline__ typename Op::Row finish(const typename Op::Params& p, uint64_t row,
+                                                   const typename Op::Partial& total) {
+  const auto* const logits = static_cast<const typename Op::f*>(p.logits) + row * p.classes;
+  return Op::finish(p, row, total, [=](uint64_t k) { return widen(logits[k]); }, WarpLanes());
 }
 
-// A warp per row of one chunk.
 template <class Op>
-__device__ __forceinline__ void row_warp(const typename Op::Params& p) {
-  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
-  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * WARP_ROWS + warp_index();
-  if (row >= p.rows) return;
-  unsigned char* const own = slot(warp_index());
-  const ChunkSpan span = logits.span(row, 0);
-  copy_for_statistics(own, logits, span);
+__device__ __forceinline__ void store(const typename Op::Params& p, const RowTensor<typename Op::f>& logits,
+                                      unsigned char* slot, const ChunkSpan& span, const typename Op::Row& row) {
+  if (row.ignored) clear_slot(slot);  // whatever its logits, NaN too
+  store_gradient(slot, logits, span, p.grad_logits, [&](float o) { return row.gradient(o); });
+}
+
+template <class Op>
+__device__ __forceinline__ void store_targets(const typename Op::Params& p, uint64_t row,
+                                              const typename Op::Row& constants, uint64_t begin, uint64_t end) {
+  auto* const gradient = static_cast<typename Op::f*>(p.grad_logits) + row * p.classes;
+  Op::store_targets(p, row, constants, gradient, begin, end, WarpLanes());
+}
+
+// A warp for as many rows as fit a chunk.
+template <class Op>
+__device__ __forceinline__ void row_packed(const typename Op::Params& p) {
+  using f = typename Op::f;
+  const RowTensor<f> logits(p.logits, p.rows, p.classes);
+  const PackedRows<f> packed(logits, static_cast<uint64_t>(blockIdx.x) * PACKED_WARPS + warp_index());
+  if (packed.is_empty()) return;
+  unsigned char* const own = slots + warp_index() * PACKED_SLOT_BYTES;
+  packed.copy_in(own);
   cp_async_commit();
   cp_async_wait<0>();
   __syncwarp();  // every lane's copies before any lane reads the slot
-  const auto total = merge(Op::Partial::none(), statistics<Op>(p, own, span));
-  const auto constants = Op::finish(p, row, total);
+  ShortRow<f> row = packed.row(own);
+  const auto total = Op::statistics(p, row);
+  const auto logit = [&](uint64_t k) { return widen(row.elements[k]); };
+  const auto constants = Op::finish(p, packed.index, total, logit, row.lanes);
   if (p.grad_logits == nullptr) return;
-  store<Op>(p, logits, own, span, constants);
+  __syncwarp();  // the reads of the targets' logits before the gradient replaces them
+  row.replace([&](float o) { return constants.ignored ? 0.f : constants.gradient(o); });
   __syncwarp();  // the row's gradient before its targets' entries replace it
-  Op::store_targets(p, row, constants, 0, p.classes);
+  Op::store_targets(p, packed.index, constants, row.elements, 0, p.classes, row.lanes);
+  __syncwarp();  // every row's gradient before any lane copies it
+  packed.copy_out(own, p.grad_logits);
 }
 
 // A block per row, all of whose chunks stay in shared memory; warp w takes the chunks w, w + warps, ...
@@ -104,7 +123,7 @@ __device__ __forceinline__ void row_block(const typename Op::Params& p) {
   }
   __syncthreads();  // every chunk's partial before warp 0 merges them
   if (warp == 0) {
-    const auto constants = Op::finish(p, row, merge_segments(Op::Partial::none(), partials, chunks));
+    const auto constants = finish<Op>(p, row, merge_segments(Op::Partial::none(), partials, chunks));
     if (lane_index() == 0) shared_constants = constants;
   }
   if (p.grad_logits == nullptr) return;
@@ -115,7 +134,7 @@ __device__ __forceinline__ void row_block(const typename Op::Params& p) {
     store<Op>(p, logits, slot(chunk), logits.span(row, chunk), constants);
   }
   __syncthreads();  // the row's gradient before its targets' entries replace it
-  if (warp == 0) Op::store_targets(p, row, constants, 0, p.classes);
+  if (warp == 0) store_targets<Op>(p, row, constants, 0, p.classes);
 }
 
 // A block per row that is read twice, the second time backwards: what was read last is still in L2. Each warp keeps
@@ -158,7 +177,7 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
     __syncthreads();  // their merge before the next window replaces them
   }
   if (warp == 0) {
-    const auto constants = Op::finish(p, row, total);
+    const auto constants = finish<Op>(p, row, total);
     if (lane_index() == 0) shared_constants = constants;
   }
   if (p.grad_logits == nullptr) return;
@@ -185,7 +204,7 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
     store<Op>(p, logits, own(chunk), logits.span(row, chunk), constants);
   }
   __syncthreads();  // the row's gradient before its targets' entries replace it
-  if (warp == 0) Op::store_targets(p, row, constants, 0, p.classes);
+  if (warp == 0) store_targets<Op>(p, row, constants, 0, p.classes);
 }
 
 // The block's segment of its row, for the three launches of few long rows; the block's warp takes one chunk of it.
@@ -229,7 +248,7 @@ __device__ __forceinline__ void row_partials(const typename Op::Params& p) {
 template <class Op>
 __device__ __forceinline__ void row_finish(const typename Op::Params& p) {
   const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
-  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * WARP_ROWS + warp_index();
+  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * FINISH_ROWS + warp_index();
   if (row >= p.rows) return;
   const uint64_t segments = (logits.chunks() + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS;
   const auto* partials = static_cast<const typename Op::Partial*>(p.partials) + row * segments;
@@ -240,7 +259,7 @@ __device__ __forceinline__ void row_finish(const typename Op::Params& p) {
     for (uint32_t lane = 0; lane < least(segments - first, WARP); ++lane)
       total = merge(total, from_lane(partial, lane));
   }
-  const auto constants = Op::finish(p, row, total);
+  const auto constants = finish<Op>(p, row, total);
   if (lane_index() == 0 && p.coefficients != nullptr) {
     static_cast<typename Op::Row*>(p.coefficients)[row] = constants;
   }
@@ -269,7 +288,7 @@ __device__ __forceinline__ void row_gradient(const typename Op::Params& p) {
   const uint64_t last = least((segment.index + 1) * SEGMENT_CHUNKS, segment.chunks) - 1;
   const ChunkSpan first_span = logits.span(segment.row, segment.index * SEGMENT_CHUNKS);
   const ChunkSpan last_span = logits.span(segment.row, last);
-  Op::store_targets(p, segment.row, constants, (first_span.gradient_begin - first_span.row_begin) / sizeof(f),
+  store_targets<Op>(p, segment.row, constants, (first_span.gradient_begin - first_span.row_begin) / sizeof(f),
                     (last_span.gradient_end - first_span.row_begin) / sizeof(f));
 }
 }  // namespace oblate
@@ -280,10 +299,10 @@ __device__ __forceinline__ void row_gradient(const typename Op::Params& p) {
       operation##_##dtype##_##variant(const __grid_constant__ Params p) {    \
     oblate::row_##variant<oblate::Op<f>>(p);                                 \
   }
-#define ROW_ENTRIES(operation, Op, Params, dtype, f)                              \
-  ROW_ENTRY(operation, Op, Params, dtype, f, warp, WARP_ROWS* oblate::WARP, 3)    \
-  ROW_ENTRY(operation, Op, Params, dtype, f, block, BLOCK_WARPS* oblate::WARP, 2) \
-  ROW_ENTRY(operation, Op, Params, dtype, f, stream, oblate::MAX_THREADS, 2)      \
-  ROW_ENTRY(operation, Op, Params, dtype, f, partials, oblate::MAX_THREADS, 2)    \
-  ROW_ENTRY(operation, Op, Params, dtype, f, finish, WARP_ROWS* oblate::WARP, 2)  \
+#define ROW_ENTRIES(operation, Op, Params, dtype, f)                                \
+  ROW_ENTRY(operation, Op, Params, dtype, f, packed, PACKED_WARPS* oblate::WARP, 3) \
+  ROW_ENTRY(operation, Op, Params, dtype, f, block, BLOCK_WARPS* oblate::WARP, 2)   \
+  ROW_ENTRY(operation, Op, Params, dtype, f, stream, oblate::MAX_THREADS, 2)        \
+  ROW_ENTRY(operation, Op, Params, dtype, f, partials, oblate::MAX_THREADS, 2)      \
+  ROW_ENTRY(operation, Op, Params, dtype, f, finish, FINISH_ROWS* oblate::WARP, 2)  \
   ROW_ENTRY(operation, Op, Params, dtype, f, gradient, oblate::MAX_THREADS, 2)

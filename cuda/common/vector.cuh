@@ -9,6 +9,12 @@ namespace oblate {
 template <class f>
 constexpr int PER_VECTOR = 16 / sizeof(f);
 
+// Whether f has f32's range.
+template <class f>
+constexpr bool IS_WIDE = true;
+template <>
+constexpr bool IS_WIDE<__half> = false;
+
 __device__ __forceinline__ float widen(float x) { return x; }
 __device__ __forceinline__ float widen(__half x) { return __half2float(x); }
 __device__ __forceinline__ float widen(__nv_bfloat16 x) { return __bfloat162float(x); }

@@ -12,10 +12,10 @@
 //           bf16. B = 0 launches nothing.
 // Source    de Brebisson and Vincent 2016 (the Z-loss; An exploration of softmax alternatives belonging to the spherical
 //           loss family), Vincent et al. 2015; moments merged as Chan, Golub and LeVeque 1983.
-// Work      A warp per chunk of 2 KiB, by the variants of common/row_variants.cuh. One kernel for all four losses: they
-//           see a row through (mean, m2) alone, and differ in the few operations that are done once a row, so that a
-//           loss of its own per kernel would save nothing per element and cost four times the code.
-// Traffic   Variants warp and block: every byte of logits once in, of grad_logits once out, and at most one 32-byte
+// Work      A warp per chunk of 2 KiB, or for several short rows, by the variants of common/row_variants.cuh. One kernel
+//           for all four losses: they see a row through (mean, m2) alone, and differ in the few operations that are done
+//           once a row, so that a loss of its own per kernel would save nothing per element and cost four times the code.
+// Traffic   Variants packed and block: every byte of logits once in, of grad_logits once out, and at most one 32-byte
 //           sector per chunk besides (1/64 of the reading). Variants stream and partials + gradient read the logits
 //           twice. All by 16-byte accesses, whatever D, when logits and grad_logits agree modulo 16.
 // Numerics  f32. With u = 2^-24 and S segments a row, m2 = D sigma^2 is within (40 + 2 S) u of exact relatively, mu within
@@ -35,7 +35,10 @@ struct Dense {
   using Row = SphericalRow;
   static constexpr float FILL = 0.f;
 
-  static __device__ __forceinline__ Moments statistics(const Params&, Chunk<f>& chunk) { return chunk_moments(chunk); }
+  template <class Elements>
+  static __device__ __forceinline__ Moments statistics(const Params&, Elements& elements) {
+    return moments_of(elements);
+  }
 
   // Target j of a row: its class, and its value; dropped when it is ignore_index.
   struct Target {
@@ -52,82 +55,93 @@ struct Dense {
     }
   };
 
-  static __device__ __forceinline__ float logit(const Params& p, uint64_t row, int64_t index) {
-    return widen(static_cast<const f*>(p.logits)[row * p.classes + index]);
-  }
-
-  // The sum of the row's values that name the class, in the order of the entries.
-  static __device__ __forceinline__ float named(const Params& p, uint64_t row, int64_t index) {
-    if (p.targets_per_row == 1) return Target(p, row, 0).value;
+  // The sum of the row's values that name the target's class, in the order of the entries.
+  static __device__ __forceinline__ float named(const Params& p, uint64_t row, const Target& target) {
+    if (p.targets_per_row == 1) return target.value;
     float sum = 0.f;
     for (uint64_t i = 0; i < p.targets_per_row; ++i) {
       const Target other(p, row, i);
-      if (other.index == index) sum += other.value;
+      if (other.index == target.index) sum += other.value;
     }
     return sum;
   }
 
-  static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const Moments& total) {
+  // A row's only target is kept in registers; of several each lane keeps its own, their excess in target_gradients.
+  template <class Logit, class Lanes>
+  static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const Moments& total, Logit logit,
+                                               const Lanes& lanes) {
     const SphericalLoss spherical(p, total);
-    float loss = 0.f, norm = 0.f, slope = 0.f, offset = 0.f;
+    const bool is_squared_error = p.loss_kind == LOSS_SQUARED_ERROR;
+    float loss = 0.f, slope = 0.f, offset = 0.f, only_excess = 0.f, only_logit = 0.f;
+    uint32_t only = NO_TARGET;
     bool kept = false, valid = true;
-    for (uint64_t j = lane_index(); j < p.targets_per_row; j += WARP) {
+    for (uint64_t j = lanes.index; j < p.targets_per_row; j += lanes.count) {
+      const uint64_t flat = row * p.targets_per_row + j;
       const Target target(p, row, j);
       if (!target.kept) continue;
       kept = true;
       if (!target.valid) {
         valid = false;
-        report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, row * p.targets_per_row + j);
+        report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, flat);
         continue;
       }
-      const TargetTerms terms = spherical.target(logit(p, row, target.index));
-      loss = fmaf(target.value, terms.loss, loss);
+      const float o = logit(target.index);
+      TargetTerms terms = spherical.target(o);
+      if (is_squared_error) terms.loss = fmaf(named(p, row, target), spherical.scale, terms.loss);
+      loss = fmaf(is_squared_error ? target.value * spherical.scale : target.value, terms.loss, loss);
       slope = fmaf(target.value, terms.slope, slope);
       offset = fmaf(target.value, terms.offset, offset);
-      if (p.loss_kind == LOSS_SQUARED_ERROR) norm = fmaf(target.value, named(p, row, target.index), norm);
+      if (p.targets_per_row == 1) {
+        only = static_cast<uint32_t>(target.index);
+        only_excess = target.value * terms.excess;
+        only_logit = o;
+      } else if (p.target_gradients != nullptr) {
+        p.target_gradients[flat] = terms.excess;
+      }
     }
-    kept = __any_sync(ALL_LANES, kept);
-    valid = __all_sync(ALL_LANES, valid);
-    loss = warp_sum(loss);
-    Row constants = spherical.row(warp_sum(slope), warp_sum(offset), upstream(p, row));
-    norm = warp_sum(norm);
-    // Fused, since 2 o_c may overflow where q does: the sum is then infinite, not NaN.
-    if (p.loss_kind == LOSS_SQUARED_ERROR) loss = fmaf(2.f, loss, norm + spherical.square_sum());
+    kept = lanes.any(kept);
+    valid = !lanes.any(!valid);
+    loss = weighted(p, row, lanes.sum(loss) + (is_squared_error ? spherical.square_sum() : 0.f));
+    if (is_squared_error) loss = loss / spherical.scale / spherical.scale;
+    Row constants = spherical.row(lanes.sum(slope), lanes.sum(offset), upstream(p, row));
     if (!valid) {
       loss = NAN;
       constants.factor = NAN;
     }
-    constants.ignored = !kept;
-    if (lane_index() == 0) p.loss[row] = kept ? weighted(p, row, loss) : 0.f;
-    if (p.grad_logits == nullptr || !valid || !kept) return constants;
-
-    // Now, while no gradient has replaced a logit. Entries that name one class each find the same gradient for it.
-    for (uint64_t j = lane_index(); j < p.targets_per_row; j += WARP) {
-      const Target target(p, row, j);
-      if (!target.kept) continue;
-      const float o = logit(p, row, target.index);
-      const float excess = spherical.target(o).excess;
-      const float gradient = fmaf(named(p, row, target.index), excess, constants.dense(o)) * constants.factor;
-      if (p.targets_per_row == 1) {
-        constants.target_gradient = gradient;
-      } else {
-        p.target_gradients[row * p.targets_per_row + j] = gradient;
+    if (!kept) {
+      loss = 0.f;
+      constants = {0.f, 0.f, 0.f, 0.f, 0.f, 0.f, NO_TARGET, 1};
+    }
+    if (lanes.index == 0) p.loss[row] = loss;
+    if (p.targets_per_row == 1) {
+      constants.target = only;
+      constants.target_gradient = (only_excess + constants.dense(only_logit)) * constants.factor;
+    } else if (p.target_gradients != nullptr) {
+      // Now, while no gradient has replaced a logit. Entries that name one class each find the same gradient for it.
+      for (uint64_t j = lanes.index; j < p.targets_per_row; j += lanes.count) {
+        const uint64_t flat = row * p.targets_per_row + j;
+        const Target target(p, row, j);
+        if (!target.kept || !target.valid) continue;
+        const float excess = p.target_gradients[flat], dense = constants.dense(logit(target.index));
+        p.target_gradients[flat] = fmaf(named(p, row, target), excess, dense) * constants.factor;
       }
     }
-    return from_lane(constants, 0);
+    return constants;
   }
 
-  static __device__ __forceinline__ void store_targets(const Params& p, uint64_t row, const Row& constants,
-                                                       uint64_t begin, uint64_t end) {
+  template <class Lanes>
+  static __device__ __forceinline__ void store_targets(const Params& p, uint64_t row, const Row& constants, f* gradient,
+                                                       uint64_t begin, uint64_t end, const Lanes& lanes) {
+    if (p.targets_per_row == 1) {
+      if (lanes.index == 0) store_target(constants, gradient, begin, end);
+      return;
+    }
     if (constants.ignored) return;
-    for (uint64_t j = lane_index(); j < p.targets_per_row; j += WARP) {
+    for (uint64_t j = lanes.index; j < p.targets_per_row; j += lanes.count) {
       const Target target(p, row, j);
-      if (!target.kept || !target.valid) continue;
-      const uint64_t index = target.index;
-      if (index < begin || index >= end || isnan(constants.factor)) continue;
-      const float gradient =
-          p.targets_per_row == 1 ? constants.target_gradient : p.target_gradients[row * p.targets_per_row + j];
-      static_cast<f*>(p.grad_logits)[row * p.classes + index] = narrow<f>(gradient);
+      const uint64_t index = target.index;  // a negative one is beyond every end
+      if (!target.kept || index < begin || index >= end) continue;
+      gradient[index] = narrow<f>(p.target_gradients[row * p.targets_per_row + j]);
     }
   }
 };

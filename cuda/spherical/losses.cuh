@@ -17,13 +17,14 @@
 #pragma once
 
 #include "../common/moments.cuh"
-#include "spherical.h"
+#include "targets.cuh"
 
 namespace oblate {
 // All that an element's gradient needs of its row.
 struct SphericalRow {
   float scale, shift, slope, offset, factor;
   float target_gradient;  // the finished gradient of the row's only target, when it has one
+  uint32_t target;        // and that target, or NO_TARGET; both in the first of the row's lanes
   uint32_t ignored;
 
   __device__ __forceinline__ float dense(float o) const { return fmaf(fmaf(o, scale, shift), slope, offset); }
@@ -46,8 +47,9 @@ struct SphericalLoss {
 
   __device__ __forceinline__ SphericalLoss(const DenseParams& params, const Moments& row)
       : p(params), scale(row.scale()), mean(row.mean), low(row.low), m2(row.m2) {
-    // Scaled up, e would leave f32's range. Unscaled, what the squares of such small logits lose is below 2^-34 e.
-    if (is_log() && scale > 1.f && epsilon() >= 0x1p-110f) {
+    // Scaled up, e or the values would leave f32's range. Unscaled, what the squares of such small logits lose is below
+    // 2^-34 e; squared_error's q is then nothing beside what an f32 loss resolves.
+    if (scale > 1.f && (p.loss_kind == LOSS_SQUARED_ERROR || (is_log() && epsilon() >= 0x1p-110f))) {
       mean /= scale;
       m2 = m2 / scale / scale;
       scale = 1.f;
@@ -68,13 +70,11 @@ struct SphericalLoss {
     return p.loss_kind == LOSS_LOG_SPHERICAL_SOFTMAX || p.loss_kind == LOSS_LOG_TAYLOR_SOFTMAX;
   }
 
-  // sum_k o_k^2, infinite where it is beyond f32.
-  __device__ __forceinline__ float square_sum() const {
-    return isfinite(m2) ? fmaf(classes() * mean, mean, m2) / scale / scale : m2;
-  }
+  // scale^2 sum_k o_k^2.
+  __device__ __forceinline__ float square_sum() const { return isfinite(m2) ? fmaf(classes() * mean, mean, m2) : m2; }
 
   __device__ __forceinline__ TargetTerms target(float o) const {
-    if (p.loss_kind == LOSS_SQUARED_ERROR) return {-o, 0.f, 0.f, -2.f};  // half of its part of the loss
+    if (p.loss_kind == LOSS_SQUARED_ERROR) return {-2.f * (o * scale), 0.f, 0.f, -1.f};
     if (p.loss_kind == LOSS_Z) {
       const float z = deviation == 0.f ? 0.f : (fmaf(o, scale, -mean) - low) / deviation;
       const float below = p.b - z, tail = expf(-fabsf(p.a * below));
@@ -93,9 +93,10 @@ struct SphericalLoss {
 
   // The row's constants, from the sums of its targets' slopes and offsets.
   __device__ __forceinline__ SphericalRow row(float slope, float offset, float upstream) const {
-    if (p.loss_kind == LOSS_SQUARED_ERROR) return {1.f, 0.f, 2.f, 0.f, upstream, 0.f, 0};
-    if (p.loss_kind == LOSS_Z) return {scale, -mean, slope, fmaf(-low, slope, offset), upstream * scale, 0.f, 0};
-    return {scale, added() * scale, slope, 0.f, upstream * scale, 0.f, 0};
+    if (p.loss_kind == LOSS_SQUARED_ERROR) return {1.f, 0.f, 1.f, 0.f, 2.f * upstream, 0.f, NO_TARGET, 0};
+    if (p.loss_kind == LOSS_Z)
+      return {scale, -mean, slope, fmaf(-low, slope, offset), upstream * scale, 0.f, NO_TARGET, 0};
+    return {scale, added() * scale, slope, 0.f, upstream * scale, 0.f, NO_TARGET, 0};
   }
 };
 }  // namespace oblate

@@ -10,8 +10,8 @@
 // Shapes    logits f [B, D], targets [B] -> loss, penalty, lse f32 [B], grad_logits f [B, D]; f = f32, f16, bf16. B = 0
 //           launches nothing.
 // Source    Szegedy et al. 2016 (label smoothing); Milakov and Gimelshein 2018 (the online normalizer).
-// Work      A warp per chunk of 2 KiB, by the variants of common/row_variants.cuh.
-// Traffic   As spherical.dense: one read and one write of every byte in variants warp and block, two reads and one write
+// Work      A warp per chunk of 2 KiB, or for several short rows, by the variants of common/row_variants.cuh.
+// Traffic   As spherical.dense: one read and one write of every byte in variants packed and block, two reads and one write
 //           in stream and partials + gradient, and at most one 32-byte sector per chunk besides.
 // Numerics  f32, shifted by the row's largest logit M: L is computed from M - o_c and log sum exp(o_k - M), and sum_k
 //           (M - o_k), all of them >= 0, so an offset common to all logits costs nothing. A probability below 2^-149
@@ -32,6 +32,7 @@ struct SoftmaxRow {
   float offset;           // of every class that is not masked
   float masked;           // the gradient of those that are: 0, or NaN where the row has none other or holds NaN
   float target_gradient;  // the finished gradient of the target
+  uint32_t target;        // NO_TARGET where it is none
   uint32_t ignored;
 
   __device__ __forceinline__ float gradient(float o) const {
@@ -49,12 +50,15 @@ struct SoftmaxCrossEntropy {
   using Row = SoftmaxRow;
   static constexpr float FILL = -INFINITY;
 
-  static __device__ __forceinline__ OnlineSoftmax statistics(const Params& p, Chunk<f>& chunk) {
-    return chunk_softmax(chunk, p.label_smoothing != 0.f);
+  template <class Elements>
+  static __device__ __forceinline__ OnlineSoftmax statistics(const Params& p, const Elements& elements) {
+    return softmax_of(elements, p.label_smoothing != 0.f);
   }
 
-  // One row's few operations: all lanes compute them alike.
-  static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const OnlineSoftmax& total) {
+  // One row's few operations: all its lanes compute them alike.
+  template <class Logit, class Lanes>
+  static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const OnlineSoftmax& total, Logit logit,
+                                               const Lanes& lanes) {
     // With +inf, what every finite logit lies below by more than any exponential holds, so that their probability is 0.
     const float base = total.max == INFINITY ? FLT_MAX : OnlineSoftmax::base(total.max);
     const float e = p.label_smoothing, D = static_cast<float>(p.classes);
@@ -63,7 +67,7 @@ struct SoftmaxCrossEntropy {
     const int64_t target = load_index(p.targets, p.index_dtype, row);
     const bool ignored = target == p.ignore_index;
     const bool valid = ignored || (target >= 0 && static_cast<uint64_t>(target) < p.classes);
-    const float o = valid && !ignored ? widen(static_cast<const f*>(p.logits)[row * p.classes + target]) : NAN;
+    const float o = valid && !ignored ? logit(target) : NAN;
 
     // Half the loss: lse - o_c may be twice f32's range, and what e or a weight below 1 makes of it within.
     float half = fmaf(0.5f, log_sum, 0.5f * total.max - 0.5f * o);
@@ -76,29 +80,32 @@ struct SoftmaxCrossEntropy {
     constants.base = total.max == INFINITY ? INFINITY : base;
     // No penalty is not 0 times an infinite lse.
     constants.slope = weight * (p.penalty == nullptr ? smoothed : fmaf(2.f * p.lse_penalty, lse, smoothed)) / total.sum;
+    // Beyond f32 it would be NaN times a probability of 0: it stays the largest f32.
+    if (isinf(constants.slope) && isfinite(lse)) constants.slope = copysignf(FLT_MAX, constants.slope);
     constants.offset = weight * -(e / D);
     constants.masked = valid && total.sum > 0.f ? 0.f : NAN;
     constants.ignored = ignored;
+    constants.target = valid && !ignored ? static_cast<uint32_t>(target) : NO_TARGET;
     if (!valid) constants.slope = NAN;
     constants.target_gradient = o == -INFINITY ? constants.masked : constants.gradient(o) - weight * (1.f - e);
-    if (lane_index() == 0) {
+    if (ignored) constants = {0.f, 0.f, 0.f, 0.f, 0.f, NO_TARGET, 1};
+    if (lanes.index == 0) {
       if (!valid) report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, row);
       p.loss[row] = ignored ? 0.f : 2.f * weighted(p, row, half);
       if (p.lse != nullptr) p.lse[row] = valid ? lse : NAN;
       if (p.penalty != nullptr) {
-        const float penalty = valid ? p.lse_penalty * lse * lse : NAN;
-        p.penalty[row] = ignored ? 0.f : weighted(p, row, penalty);
+        // A weight of 0 first: it leaves nothing of a square beyond f32.
+        const float penalty = weighted(p, row, valid ? lse : NAN) * p.lse_penalty * lse;
+        p.penalty[row] = ignored ? 0.f : penalty;
       }
     }
     return constants;
   }
 
-  static __device__ __forceinline__ void store_targets(const Params& p, uint64_t row, const Row& constants,
-                                                       uint64_t begin, uint64_t end) {
-    if (constants.ignored || lane_index() != 0) return;
-    const uint64_t target = load_index(p.targets, p.index_dtype, row);  // a negative one is beyond every end
-    if (target < begin || target >= end) return;
-    static_cast<f*>(p.grad_logits)[row * p.classes + target] = narrow<f>(constants.target_gradient);
+  template <class Lanes>
+  static __device__ __forceinline__ void store_targets(const Params&, uint64_t, const Row& constants, f* gradient,
+                                                       uint64_t begin, uint64_t end, const Lanes& lanes) {
+    if (lanes.index == 0) store_target(constants, gradient, begin, end);
   }
 };
 }  // namespace oblate

@@ -4,15 +4,17 @@
 // How a row is cut. A chunk is CHUNK_BYTES of a row's logits, counted from the row's first element: what one warp holds
 // in registers (1024 elements of 16 bits, 512 of 32). SEGMENT_CHUNKS chunks are a segment; a row's last chunk and last
 // segment may be short. A chunk's statistics have one fixed tree, a segment's chunks another, segments merge in index
-// order. The variant below decides only which warp computes a chunk, so it never changes a bit of any output.
+// order. The variant below decides only which warp computes a chunk, so it never changes a bit of any output. Rows of half
+// a chunk or less have an order of their own: as many of them to a warp as fit a chunk together.
 //
 //   chunks = ceil(classes * sizeof f / CHUNK_BYTES)        segments = ceil(chunks / SEGMENT_CHUNKS)
 //   rounds = ceil(chunks / BLOCK_WARPS)                     warps = ceil(chunks / rounds)
+//   packed = PACKED_MOST_ROWS, halved until packed * classes * sizeof f <= CHUNK_BYTES
 //
 // Variants, for OP = dense, softmax_cross_entropy and T = f32, f16, bf16. All shared memory named is dynamic.
 //
 //   when                                      launches in order  grid             threads      shared memory
-//   chunks = 1                                OP_T_warp          ceil(rows/8)     256          8 * SLOT_BYTES
+//   packed >= 2                               OP_T_packed  ceil(rows/(8*packed))  256          8 * PACKED_SLOT_BYTES
 //   block (below)                             OP_T_block         rows             32 * warps   chunks * SLOT_BYTES
 //   else, rows < STREAM_ROWS                  OP_T_partials      rows * segments  512          16 * SLOT_BYTES
 //     (few long rows)                         OP_T_finish        ceil(rows/8)     256          0
@@ -21,8 +23,8 @@
 //
 // block: chunks <= SEGMENT_CHUNKS; or chunks * SLOT_BYTES <= limit, with a gradient to write from shared memory. limit
 // leaves two blocks on an SM: 76 KiB on 8.0, 108 KiB on 9.0 and 10.0, 44 KiB on 8.6, 8.9 and 12.0. 8 stands for
-// WARP_ROWS, 16 for MAX_WARPS, 32 for MAX_WARPS * STREAM_STAGES. "gradient" is grad_logits != null; OP_T_gradient is
-// left out without it. No rows: no launch. The grid is (n, 1, 1); rows and classes are at most 2^31 - 1.
+// PACKED_WARPS and FINISH_ROWS, 16 for MAX_WARPS, 32 for MAX_WARPS * STREAM_STAGES. "gradient" is grad_logits != null;
+// OP_T_gradient is left out without it. No rows: no launch. The grid is (n, 1, 1); rows and classes are at most 2^31 - 1.
 //
 // Reductions (reduction.cu). none: the launches above write loss [rows]. sum: they write row losses to workspace, then
 // reduction_sum adds them. mean: reduction_denominator first (the gradient needs it), then as sum. Launches: none 1,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../common/status.cuh"
+#include "../common/vector.cuh"
 #include "spherical.h"
 
 namespace oblate {
@@ -17,6 +18,15 @@ __device__ __forceinline__ float upstream(const Params& p, uint64_t row) {
   float w = p.grad_loss == nullptr ? 1.f : p.grad_loss[row * p.grad_loss_stride];
   if (p.row_weights != nullptr) w *= p.row_weights[row];
   return p.denominator == nullptr ? w : w / *p.denominator;
+}
+
+// No class: where a row's target would be.
+constexpr uint32_t NO_TARGET = 0xffffffffu;
+
+// Replaces the gradient of the row's only target, if it has one in [begin, end), by one lane.
+template <class f, class Row>
+__device__ __forceinline__ void store_target(const Row& row, f* gradient, uint64_t begin, uint64_t end) {
+  if (row.target >= begin && row.target < end) gradient[row.target] = narrow<f>(row.target_gradient);
 }
 
 template <class Params>

@@ -2,7 +2,8 @@
 //! head of `cuda/spherical/spherical.h` is the contract.
 
 use crate::bindings::{
-    BLOCK_WARPS, CHUNK_BYTES, MAX_WARPS, SEGMENT_CHUNKS, SLOT_BYTES, STREAM_ROWS, STREAM_STAGES, WARP_ROWS,
+    BLOCK_WARPS, CHUNK_BYTES, FINISH_ROWS, MAX_WARPS, PACKED_MOST_ROWS, PACKED_SLOT_BYTES, PACKED_WARPS,
+    SEGMENT_CHUNKS, SLOT_BYTES, STREAM_ROWS, STREAM_STAGES,
 };
 use crate::device::{Kernel, Stream};
 use crate::{Device, Dtype, Result, check};
@@ -18,11 +19,17 @@ fn shared_bytes_of_two(capability: (u32, u32)) -> u32 {
     }
 }
 
+/// 32, 16, ..., 2: the most rows that fit a chunk; of rows that fit half of one.
+fn rows_per_warp(row_bytes: usize) -> u32 {
+    let fits = |rows: &u32| *rows as usize * row_bytes <= CHUNK_BYTES as usize;
+    std::iter::successors(Some(PACKED_MOST_ROWS), |rows| Some(rows / 2)).find(fits).unwrap_or(1)
+}
+
 /// How a shape is worked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Variant {
-    /// A warp a row.
-    Warp,
+    /// A warp for so many rows, two or more, which fit a chunk together.
+    Packed { rows_per_warp: u32 },
     /// A block a row, the row in shared memory.
     Block { chunks: u32 },
     /// Several blocks a row, since rows are few and long.
@@ -32,11 +39,12 @@ enum Variant {
 }
 
 impl Variant {
-    fn of(capability: (u32, u32), rows: u32, chunks: u32, need_grad: bool) -> Self {
+    /// `row_bytes` are those of one row, `chunks` its chunks.
+    fn of(capability: (u32, u32), rows: u32, (row_bytes, chunks): (usize, u32), need_grad: bool) -> Self {
         // Without a gradient nothing is kept of a row, but one shorter than a segment leaves warps of a stream idle.
         let kept = if need_grad { shared_bytes_of_two(capability) / SLOT_BYTES } else { 0 };
-        if chunks == 1 {
-            Self::Warp
+        if row_bytes <= CHUNK_BYTES as usize / 2 {
+            Self::Packed { rows_per_warp: rows_per_warp(row_bytes) }
         } else if chunks <= kept.max(SEGMENT_CHUNKS) {
             Self::Block { chunks }
         } else if rows < STREAM_ROWS {
@@ -48,9 +56,11 @@ impl Variant {
 
     /// Name, grid, threads and shared memory of each launch, in order.
     fn launches(self, rows: u32, need_grad: bool) -> Vec<(&'static str, u32, u32, u32)> {
-        let of_rows = rows.div_ceil(WARP_ROWS);
         match self {
-            Self::Warp => vec![("warp", of_rows, WARP_ROWS * WARP_THREADS, WARP_ROWS * SLOT_BYTES)],
+            Self::Packed { rows_per_warp } => {
+                let blocks = rows.div_ceil(rows_per_warp * PACKED_WARPS);
+                vec![("packed", blocks, PACKED_WARPS * WARP_THREADS, PACKED_WARPS * PACKED_SLOT_BYTES)]
+            }
             Self::Block { chunks } => {
                 // As many rounds as the most warps need, and then as few warps as do in so many rounds.
                 let warps = chunks.div_ceil(chunks.div_ceil(BLOCK_WARPS));
@@ -61,7 +71,7 @@ impl Variant {
                 let blocks = rows * segments; // below STREAM_ROWS * 2^18
                 let mut launches = vec![
                     ("partials", blocks, threads, shared_bytes),
-                    ("finish", of_rows, WARP_ROWS * WARP_THREADS, 0),
+                    ("finish", rows.div_ceil(FINISH_ROWS), FINISH_ROWS * WARP_THREADS, 0),
                     ("gradient", blocks, threads, shared_bytes),
                 ];
                 launches.truncate(if need_grad { 3 } else { 2 });
@@ -105,7 +115,8 @@ impl RowKernels {
         let chunk = CHUNK_BYTES as usize / dtype.size();
         let chunks = check::to_u32(operation, "classes", classes.div_ceil(chunk))?;
         let row_count = check::to_u32(operation, "rows", rows)?;
-        let variant = Variant::of(device.capability(), row_count, chunks, need_grad);
+        let row = (classes * dtype.size(), chunks);
+        let variant = Variant::of(device.capability(), row_count, row, need_grad);
         let launch = |(name, grid, threads, shared_bytes)| {
             let kernel = device.kernel(operation, image, &format!("{stem}_{dtype}_{name}"), shared_bytes)?;
             Ok(Launch { kernel, grid, threads })
@@ -139,8 +150,6 @@ mod tests {
     fn a_shape_takes_the_variant_of_the_contract() {
         // 2 KiB a chunk; 76 KiB of slots of 2080 bytes are 37 chunks, 44 KiB 21.
         for (capability, rows, chunks, need_grad, expected) in [
-            (A100, 5, 1, true, Variant::Warp),
-            (A100, 5, 1, false, Variant::Warp),
             (A100, 5, 2, true, Variant::Block { chunks: 2 }),
             (A100, 5, 37, true, Variant::Block { chunks: 37 }),
             (A100, 5, 38, true, Variant::Split { segments: 3 }),
@@ -151,8 +160,24 @@ mod tests {
             (A100, 216, 38, true, Variant::Stream),
             (A100, 216, 17, false, Variant::Stream),
         ] {
-            assert_eq!(Variant::of(capability, rows, chunks, need_grad), expected, "{capability:?} {rows} {chunks}");
+            let row = (chunks as usize * CHUNK_BYTES as usize, chunks);
+            assert_eq!(Variant::of(capability, rows, row, need_grad), expected, "{capability:?} {rows} {chunks}");
         }
+    }
+
+    #[test]
+    fn short_rows_share_a_warp() {
+        for (row_bytes, rows_per_warp) in
+            [(2, 32), (40, 32), (64, 32), (66, 16), (128, 16), (130, 8), (514, 2), (1000, 2), (1024, 2)]
+        {
+            for need_grad in [true, false] {
+                let variant = Variant::of(A100, 300, (row_bytes, 1), need_grad);
+                assert_eq!(variant, Variant::Packed { rows_per_warp }, "{row_bytes}");
+                let blocks = 300_u32.div_ceil(8 * rows_per_warp);
+                assert_eq!(variant.launches(300, need_grad), [("packed", blocks, 256, 8 * PACKED_SLOT_BYTES)]);
+            }
+        }
+        assert_eq!(Variant::of(A100, 300, (1026, 1), true), Variant::Block { chunks: 1 });
     }
 
     #[test]
@@ -165,7 +190,12 @@ mod tests {
 
     #[test]
     fn nothing_is_launched_for_no_rows() {
-        for variant in [Variant::Warp, Variant::Block { chunks: 3 }, Variant::Split { segments: 2 }, Variant::Stream] {
+        for variant in [
+            Variant::Packed { rows_per_warp: 32 },
+            Variant::Block { chunks: 3 },
+            Variant::Split { segments: 2 },
+            Variant::Stream,
+        ] {
             assert!(variant.launches(0, true).iter().all(|(_, grid, _, _)| *grid == 0), "{variant:?}");
         }
     }

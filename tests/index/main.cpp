@@ -1,5 +1,6 @@
 // cuda/common/index.cuh on the host: every byte of a tensor is in one chunk, every byte of its gradient is written by one
-// warp, and nothing wraps where a tensor is larger than 2^32 bytes. Prints what is wrong; exits with 1 then.
+// warp, short rows lie apart in their warp's slot, and nothing wraps where a tensor is larger than 2^32 bytes. Prints what
+// is wrong; exits with 1 then.
 #include <cinttypes>
 #include <cstdio>
 #include <initializer_list>
@@ -44,6 +45,32 @@ void row(uint64_t tensor, uint64_t row, uint64_t classes, uint64_t element_bytes
     gradient_end = s.gradient_end;
   }
 }
+
+// The stretches of the warps tile the tensor, and each byte of a row has a place of its own in the slot: where the vector
+// that holds it is copied to.
+void packed(uint64_t tensor, uint64_t rows, uint64_t classes, uint64_t element_bytes) {
+  using namespace oblate;
+  const uint64_t row_bytes = classes * element_bytes, of_a_warp = packed_rows(classes, element_bytes);
+  const bool is_most = of_a_warp == PACKED_MOST_ROWS || 2 * of_a_warp * row_bytes > CHUNK_BYTES;
+  check(of_a_warp * row_bytes <= CHUNK_BYTES && is_most, "the most rows that fit a chunk", tensor, classes, 0);
+  const uint64_t warps = (rows + of_a_warp - 1) / of_a_warp;
+  uint64_t end = tensor;
+  for (uint64_t warp = warps > 3 ? warps - 3 : 0; warp < warps; ++warp) {
+    if (warp > 0 && end == tensor) end = tensor + warp * of_a_warp * row_bytes;
+    const PackedSpan s = packed_span(tensor, rows, classes, element_bytes, warp);
+    check(s.first == warp * of_a_warp && s.begin == end && s.end > s.begin, "stretches follow", tensor, classes, warp);
+    check(s.slot % 16 == 0 && s.begin - s.slot < 16, "the slot", tensor, classes, warp);
+    for (uint64_t byte = s.begin; byte < s.end; ++byte) {
+      const uint32_t v = static_cast<uint32_t>((byte - s.slot) / 16);
+      const uint64_t copied = (v + (v * s.reciprocal >> 16)) * 16 + (byte - s.slot) % 16;
+      const uint64_t of_row = (byte - s.begin) / row_bytes, in_row = (byte - s.begin) % row_bytes;
+      check(copied == s.begin - s.slot + of_row * s.stride + in_row, "a byte's place", tensor, classes, warp);
+      check(copied - copied % 16 + 16 <= PACKED_SLOT_BYTES, "rows fit their slot", tensor, classes, warp);
+    }
+    end = s.end;
+  }
+  check(end == tensor + rows * row_bytes, "the last stretch", tensor, classes, warps);
+}
 }  // namespace
 
 int main() {
@@ -52,6 +79,10 @@ int main() {
       for (const uint64_t classes : {1, 2, 7, 15, 16, 17, 511, 512, 513, 1023, 1024, 1025, 5000, 30522, 50257}) {
         for (const uint64_t b : {0, 1, 2, 3}) row(tensor, b, classes, element_bytes);
       }
+      for (uint64_t classes = 1; classes * element_bytes <= CHUNK_BYTES / 2; classes += classes < 70 ? 1 : 29) {
+        for (const uint64_t rows : {1, 31, 32, 33, 70}) packed(tensor, rows, classes, element_bytes);
+      }
+      packed(tensor, (uint64_t{1} << 31) - 1, CHUNK_BYTES / 2 / element_bytes, element_bytes);
     }
     // A tensor of 2^31 - 1 rows of 2^31 - 1 classes would end at 2^64; one of 2^59 bytes, and rows of 2^33.
     const uint64_t most = (uint64_t{1} << 31) - 1;

@@ -126,6 +126,21 @@ pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
             }
         }
     }
+    // Losses and penalties beyond f32 that a weight of 0 leaves nothing of, and gradients that a small one brings back.
+    let weighted = Options { weights: Some(Weights::Random), grad_loss: true, ..Options::default() };
+    for &(label, set) in formulas(operation) {
+        for [rows, classes] in [[13, 67], [5, 2500]] {
+            push(label, Ingredients { options: weighted, ..plain(rows, classes, Fill::Largest, set) });
+            if operation == DENSE {
+                push(label, Ingredients { targets: Targets::Many(3), ..plain(rows, classes, Fill::Largest, set) });
+            }
+        }
+    }
+    if operation == SOFTMAX && dtype != Dtype::F32 {
+        // 2 p lse is beyond f32, where only 16 bits make an infinity of the largest f32.
+        let set = &[("label_smoothing", "1e-6"), ("lse_penalty", "100")];
+        push(" smoothed lse_penalty=100", plain(7, 29, Fill::Largest, set));
+    }
     // Rows of three segments each that no block keeps, and too many of them to be cut into parts.
     if let Some(&(label, set)) = formulas(operation).last() {
         push(label, plain(145, 82_002 / element_bytes(dtype), Fill::Bell, set));
@@ -143,7 +158,12 @@ fn shapes(dtype: Dtype) -> Vec<[usize; 2]> {
     let mut shapes =
         vec![[0, 8], [1, 1], [3, 1], [5, 2], [4, 3], [1, 7], [2, 8], [7, 13], [33, 31], [9, 32], [9, 33], [64, 257]];
     shapes.extend([[1025, 10], [300, 64], [2, 997], [2, 30_522], [2, 50_257], [2, 50_256], [1, 131_073]]);
-    // Chunks of 2 KiB at which another variant begins: a warp's registers; two blocks' rows in shared memory, by card.
+    // Bytes at which a warp takes half as many rows: from 32 of them to one.
+    for row_bytes in [64, 128, 256, 512, 1024] {
+        let classes = row_bytes / element_bytes(dtype);
+        shapes.extend([[37, classes - 1], [37, classes], [37, classes + 1]]);
+    }
+    // Chunks of 2 KiB at which another variant begins: one warp's row; two blocks' rows in shared memory, by card.
     for chunks in [1, 21, 39, 55] {
         let classes = chunks * 2048 / element_bytes(dtype);
         shapes.extend([[3, classes - 1], [3, classes], [3, classes + 1]]);

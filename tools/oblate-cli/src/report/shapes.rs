@@ -28,7 +28,7 @@ const fn softmax(set: &'static [(&'static str, &'static str)]) -> Shape {
     Shape { operation: SOFTMAX, set }
 }
 
-/// Each variant of the kernels, the vocabularies whose rows begin between two vectors beside one whose rows do not, each
+/// Each variant of the kernels, short rows of several lengths, the vocabularies whose rows begin between two vectors beside one whose rows do not, each
 /// dtype, each loss, each reduction.
 pub const SHAPES: &[Shape] = &[
     dense(&[]),
@@ -37,6 +37,10 @@ pub const SHAPES: &[Shape] = &[
     dense(&[("rows", "64"), ("classes", "131072")]),
     dense(&[("rows", "512"), ("classes", "50257")]),
     dense(&[("rows", "4096"), ("classes", "10"), ("dtype", "f32")]),
+    dense(&[("rows", "4096"), ("classes", "10")]),
+    dense(&[("rows", "1024"), ("classes", "33")]),
+    dense(&[("rows", "1024"), ("classes", "128"), ("dtype", "f32")]),
+    dense(&[("rows", "1024"), ("classes", "257")]),
     dense(&[("rows", "1024"), ("classes", "1000"), ("dtype", "f16")]),
     dense(&[("rows", "64"), ("classes", "30522"), ("dtype", "f32")]),
     dense(&[("rows", "64"), ("loss", "squared_error")]),
@@ -51,6 +55,10 @@ pub const SHAPES: &[Shape] = &[
     softmax(&[("rows", "64"), ("classes", "131072")]),
     softmax(&[("rows", "512"), ("classes", "50257")]),
     softmax(&[("rows", "4096"), ("classes", "10"), ("dtype", "f32")]),
+    softmax(&[("rows", "4096"), ("classes", "10")]),
+    softmax(&[("rows", "1024"), ("classes", "33")]),
+    softmax(&[("rows", "1024"), ("classes", "128"), ("dtype", "f32")]),
+    softmax(&[("rows", "1024"), ("classes", "257")]),
     softmax(&[("rows", "1024"), ("classes", "1000"), ("dtype", "f16")]),
     softmax(&[("rows", "64"), ("classes", "30522"), ("dtype", "f32")]),
     softmax(&[("rows", "64"), ("label_smoothing", "0.1"), ("lse_penalty", "1e-4")]),
