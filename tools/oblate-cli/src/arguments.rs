@@ -57,6 +57,9 @@ pub struct RunArguments {
     /// Write every float output as F64; from the reference these are unrounded
     #[arg(long)]
     pub f64: bool,
+    /// Schedules under which the software device runs each launch: all must give the same bits
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub schedules: u32,
 }
 
 /// `oblate validate`.
@@ -76,6 +79,9 @@ pub struct ValidateArguments {
     /// Print a hash of each output of each case
     #[arg(long)]
     pub digest: bool,
+    /// Schedules under which the software device runs each case once more: all must give the same bits
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    pub schedules: u32,
 }
 
 /// `oblate report`.

@@ -40,7 +40,8 @@
 //!
 //! - Time. Nothing here says how long a card would take; cuEventElapsedTime gives the host's time.
 //! - ptxas: the PTX runs as it is, before instructions are merged, reordered or dropped. Counts are of PTX.
-//! - Caches, and weak memory beyond what the checks find.
+//! - Caches, and weak memory beyond what the checks find. Races are looked for between lanes of a warp on shared memory, and
+//!   between warps on global memory; of a launch with more than 2^26 blocks not at all.
 //! - Asynchrony: a call's work is done when it returns, so that a missing wait does not show, but on request ([`Faults`]).
 //!   A launch that fails is accepted all the same, and the calls that follow in its context have its error, as on a card.
 //! - One address space for all contexts: devices share one, but two contexts of a device each have their own, and a pointer
@@ -64,6 +65,8 @@
 //! | `SOFTGPU_APPROX` | what approximate functions give within the bounds of the ISA: `nearest` (default), `low`, `high`, `seeded` or `seeded:N` |
 //! | `SOFTGPU_CONTRACT` | 1: a multiplication and an addition become one multiply-add where the ISA allows it; 0 by default |
 //! | `SOFTGPU_MMA` | how tensor cores sum, which the ISA leaves open: `card` (default: in truncated blocks, as the card of the compute capability), `exact` (in f64, rounded once), `fma` (a chain in f32: the fastest) |
+//! | `SOFTGPU_CHECKS` | races to look for: `none` (default), `all`, or a list of `races` and `equal-writes` |
+//! | `SOFTGPU_SEED` | a number by which blocks, warps and lanes are shuffled; in turn without it |
 //! | `SOFTGPU_HIDE` | functions to leave out of libcuda, with commas between them |
 
 #![allow(
@@ -88,8 +91,10 @@ mod memory;
 mod numerics;
 mod program;
 mod ptx;
+mod races;
 mod record;
 mod rewrite;
+mod schedules;
 mod settings;
 
 pub use faults::{Faults, FaultsError, Late};
@@ -98,4 +103,5 @@ pub use numerics::approximate::Approximation;
 pub use numerics::sums::MatrixSums;
 pub use record::{LaunchRecord, Record, record};
 pub use rewrite::rewrite_ptx;
-pub use settings::{Settings, SettingsError};
+pub use schedules::schedules;
+pub use settings::{Checks, Settings, SettingsError};

@@ -31,6 +31,33 @@ pub struct Settings {
     pub matrix_sums: MatrixSums,
     /// What goes wrong. `SOFTGPU_FAULTS`.
     pub faults: Faults,
+    /// What is looked for beside wrong accesses and barriers; nothing by default. `SOFTGPU_CHECKS`.
+    pub checks: Checks,
+    /// Shuffles blocks, warps and lanes: a launch then runs on one thread, in an order that the seed decides. Without, they
+    /// run in turn. `SOFTGPU_SEED`.
+    pub seed: Option<u64>,
+}
+
+/// Checks that cost time, and are made where they are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checks {
+    /// Races on shared and on global memory: `races`.
+    pub races: bool,
+    /// Of these, those of two stores of the same bits: `equal-writes`.
+    pub equal_writes: bool,
+}
+
+impl Checks {
+    /// From a list with commas: `all`, `none`, or the names of those to have.
+    fn parse(list: &str) -> Option<Self> {
+        list.split(',').map(str::trim).try_fold(Self::default(), |checks, name| match name {
+            "none" => Some(checks),
+            "races" => Some(Self { races: true, ..checks }),
+            "all" | "equal-writes" => Some(Self { races: true, equal_writes: true }),
+            _ => None,
+        })
+    }
 }
 
 impl Default for Settings {
@@ -43,6 +70,8 @@ impl Default for Settings {
             contract: false,
             matrix_sums: MatrixSums::default(),
             faults: Faults::default(),
+            checks: Checks::default(),
+            seed: None,
         }
     }
 }
@@ -198,6 +227,14 @@ fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, 
             },
         )?,
         faults: parsed(&variable, "SOFTGPU_FAULTS", FAULTS, default.faults, |v| v.parse().ok())?,
+        checks: parsed(
+            &variable,
+            "SOFTGPU_CHECKS",
+            "all, none, or a list of races and equal-writes",
+            default.checks,
+            Checks::parse,
+        )?,
+        seed: parsed(&variable, "SOFTGPU_SEED", "a number", default.seed, |v| v.parse().ok().map(Some))?,
     };
     let card = parsed(&variable, "SOFTGPU_CARD", cards::NAMES, None, |name| cards::named(name).map(Some))?;
     let devices = parsed(&variable, "SOFTGPU_DEVICES", "a number of devices from 1 to 16", 1, |v| {
@@ -262,6 +299,11 @@ mod tests {
         assert_eq!(of("SOFTGPU_MMA", "exact").unwrap().0.matrix_sums, MatrixSums::Exact);
         assert_eq!(of("SOFTGPU_APPROX", "seeded:7").unwrap().0.approximation, Approximation::Seeded(7));
         assert_eq!(of("SOFTGPU_APPROX", "low").unwrap().0.approximation, Approximation::Low);
+        assert_eq!(of("SOFTGPU_CHECKS", "none").unwrap().0, Settings::default());
+        assert!(of("SOFTGPU_CHECKS", "all").unwrap().0.checks.equal_writes);
+        assert_eq!(of("SOFTGPU_SEED", "7").unwrap().0.seed, Some(7));
+        let checks = of("SOFTGPU_CHECKS", "races").unwrap().0.checks;
+        assert_eq!((checks.races, checks.equal_writes), (true, false));
         assert_eq!(of("SOFTGPU_CC", "9.0").unwrap().1.capability, Capability { major: 9, minor: 0 });
     }
 
@@ -289,6 +331,8 @@ mod tests {
             ("SOFTGPU_CONTRACT", "yes"),
             ("SOFTGPU_MMA", "fast"),
             ("SOFTGPU_APPROX", "seeded:"),
+            ("SOFTGPU_CHECKS", "race"),
+            ("SOFTGPU_SEED", "0x7"),
         ] {
             assert_eq!(of(name, value).unwrap_err().name, name, "{value:?}");
         }

@@ -31,7 +31,8 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
             expected.into_iter().map(|(name, output)| (name.to_owned(), output.tensor(arguments.f64))).collect()
         }
         Place::Device(session) => {
-            let (outputs, findings) = record(|| operation.run(session, &call, Placement::default()));
+            let (outputs, findings) =
+                record(arguments.schedules, || operation.run(session, &call, Placement::default()));
             if let Some(finding) = findings.into_iter().next() {
                 return Err(Error::Finding { operation: card.name, finding });
             }

@@ -40,7 +40,7 @@ pub fn validate(arguments: &ValidateArguments) -> Result<ExitCode> {
     );
     for recipe in &recipes {
         bar.set_message(recipe.name().to_owned());
-        let outcome = check(&session, recipe, arguments.seed);
+        let outcome = check(&session, recipe, arguments.seed, arguments.schedules);
         if arguments.digest {
             summary.digests.extend(outcome.outputs.iter().map(|output| Digest::of(&outcome, output)));
         }

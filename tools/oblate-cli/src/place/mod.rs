@@ -112,9 +112,10 @@ pub fn install(choice: Choice) -> Result<Running> {
     })
 }
 
-/// Runs `body`, and gives what the software device has found in the launches of this thread meanwhile; nothing on a GPU.
-pub fn record<T>(body: impl FnOnce() -> T) -> (T, Vec<String>) {
-    let (value, record) = oblate_softgpu::record(body);
+/// Runs `body`, each launch under so many schedules, and gives what the software device has found in the launches of this
+/// thread meanwhile; nothing on a GPU, which has a schedule of its own.
+pub fn record<T>(schedules: u32, body: impl FnOnce() -> T) -> (T, Vec<String>) {
+    let (value, record) = oblate_softgpu::record(|| oblate_softgpu::schedules(schedules, body));
     (value, record.findings.iter().map(ToString::to_string).collect())
 }
 

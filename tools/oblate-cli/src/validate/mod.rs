@@ -86,7 +86,7 @@ fn others(wrong: usize) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
     First,
-    /// The same once more.
+    /// The same once more, under other schedules too.
     Again,
     /// Inputs one element into their allocations, outputs at the start of theirs: two alignments in one launch.
     Shifted,
@@ -116,8 +116,8 @@ impl Run {
     }
 }
 
-/// Runs one case and judges it.
-pub fn check(session: &Session, recipe: &Recipe, seed: u64) -> Outcome {
+/// Runs one case and judges it; once under so many schedules of the software device.
+pub fn check(session: &Session, recipe: &Recipe, seed: u64, schedules: u32) -> Outcome {
     let case = recipe.build(seed);
     let mut outcome = Outcome {
         name: case.name.clone(),
@@ -126,18 +126,18 @@ pub fn check(session: &Session, recipe: &Recipe, seed: u64) -> Outcome {
         outputs: Vec::new(),
         problems: Vec::new(),
     };
-    if let Err(error) = judge(session, &case, &mut outcome) {
+    if let Err(error) = judge(session, &case, schedules, &mut outcome) {
         outcome.failed(Run::First, &error);
     }
     outcome
 }
 
-fn judge(session: &Session, case: &Case, outcome: &mut Outcome) -> Result<()> {
+fn judge(session: &Session, case: &Case, schedules: u32, outcome: &mut Outcome) -> Result<()> {
     let (card, operation) = dispatch::operation(case.operation)?;
     let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let call = Call::new(card, set, case.tensors.clone())?;
     let expected = operation.reference(&call)?;
-    let Some(first) = outcome.run(session, operation, &call, Run::First) else { return Ok(()) };
+    let Some(first) = outcome.run(session, operation, &call, Run::First, 1) else { return Ok(()) };
     for (tensor, expected) in &expected {
         let got = &first[*tensor];
         let comparison = compare(tensor, got, expected);
@@ -155,13 +155,14 @@ fn judge(session: &Session, case: &Case, outcome: &mut Outcome) -> Result<()> {
         runs.push(Run::InPlace);
     }
     for run in runs {
-        if let Some(outputs) = outcome.run(session, operation, &call, run) {
+        let schedules = if run == Run::Again { schedules } else { 1 };
+        if let Some(outputs) = outcome.run(session, operation, &call, run, schedules) {
             outcome.same_bits(run, &first, &outputs);
         }
     }
     if let Some((row, alone)) = call.row_alone() {
         let run = Run::Alone(row);
-        if let Some(outputs) = outcome.run(session, operation, &alone, run) {
+        if let Some(outputs) = outcome.run(session, operation, &alone, run, 1) {
             let own = first.iter().map(|(name, tensor)| (name.clone(), tensor.rows(row, 1))).collect();
             outcome.same_bits(run, &own, &outputs);
         }
@@ -171,8 +172,15 @@ fn judge(session: &Session, case: &Case, outcome: &mut Outcome) -> Result<()> {
 
 impl Outcome {
     /// Runs the call; what goes wrong is noted, and what came out is given even when a finding was noted.
-    fn run(&mut self, session: &Session, operation: &dyn Operation, call: &Call, run: Run) -> Option<Tensors> {
-        let (outputs, findings) = record(|| operation.run(session, call, run.placement()));
+    fn run(
+        &mut self,
+        session: &Session,
+        operation: &dyn Operation,
+        call: &Call,
+        run: Run,
+        schedules: u32,
+    ) -> Option<Tensors> {
+        let (outputs, findings) = record(schedules, || operation.run(session, call, run.placement()));
         self.problems.extend(findings.into_iter().map(|text| Problem::Finding { run: run.words(), text }));
         outputs.map_err(|error| self.failed(run, &error)).ok()
     }

@@ -19,6 +19,7 @@ use super::stream::Stream;
 use super::work::Work;
 use crate::execute::{self, Failure};
 use crate::record::{LaunchRecord, launched};
+use crate::schedules;
 
 /// The configuration of cuLaunchKernelEx.
 #[derive(Clone, Copy, Debug)]
@@ -213,11 +214,13 @@ impl Launch {
         let settings = execute::Settings {
             workers: context.settings.workers,
             watchdog: context.settings.watchdog,
+            checks: context.settings.checks,
+            seed: context.settings.seed,
             multiprocessors: Limits::current().multiprocessors,
             ..execute::Settings::default()
         };
         let settings = execute::Settings { stack_bytes: settings.stack_bytes.max(context.stack_bytes()), ..settings };
-        let report = execute::run(&execute::Launch {
+        let report = schedules::run(&execute::Launch {
             module: &self.function.module.code,
             function: self.function.index,
             grid,

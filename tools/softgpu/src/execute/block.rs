@@ -3,16 +3,19 @@
 use std::fmt::Write;
 
 use super::grid::{Grid, Worker};
-use super::registers::row;
+use super::registers::{lanes, row};
 use super::warp::{Lanes, Pause, Wait, Warp};
 use super::{Failure, findings};
 use crate::inspect::finding::FindingKind;
 use crate::memory::bits::Bits;
 use crate::memory::store::Store;
 use crate::program::{BarrierKind, NONE};
+use crate::races::Races;
 
 /// Warp instructions of a warp's turn: long, as the next warp brings its own registers into the cache.
 const TURN: u64 = 4096;
+/// At most, where turns are shuffled.
+const SHUFFLED_TURN: u64 = 256;
 
 /// One of the 16 barriers of a block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +42,7 @@ pub(crate) struct Block {
     pub(crate) in_flight: Bits,
     pub(crate) copies: u64,
     pub(crate) barriers: [Barrier; 16],
+    pub(crate) races: Races,
     /// A barrier has had an arrival since it was last looked at.
     pub(crate) arrival: bool,
 }
@@ -66,6 +70,8 @@ pub(crate) struct Resident {
     pub(crate) block: Block,
     pub(crate) warps: Vec<Warp>,
     states: Vec<State>,
+    /// The warps in the order of their turns.
+    order: Vec<u32>,
     live: u32,
     executed: u64,
     /// Completed so far.
@@ -82,12 +88,14 @@ impl Resident {
             in_flight: Bits::new(grid.shared_bytes),
             copies: 0,
             barriers: [Barrier::default(); 16],
+            races: Races::new(warps, if grid.races { grid.shared_bytes } else { 0 }),
             arrival: false,
         };
         Self {
             block,
             warps: std::iter::repeat_with(Warp::default).take(warps).collect(),
             states: vec![State::Runnable; warps],
+            order: (0..warps as u32).collect(),
             live: 0,
             executed: 0,
             barriers: 0,
@@ -104,6 +112,7 @@ impl Resident {
         block.in_flight.clear(0, block.shared.bytes());
         block.copies = 0;
         block.barriers = [Barrier::default(); 16];
+        block.races.start();
         block.arrival = false;
         self.live = self.warps.len() as u32;
         self.executed = 0;
@@ -121,14 +130,19 @@ impl Resident {
         loop {
             let changes = worker.changes;
             let (mut ran, mut spins) = (false, true);
-            for i in 0..self.warps.len() {
+            if let Some(shuffle) = &mut worker.shuffle {
+                shuffle.order(&mut self.order);
+            }
+            for at in 0..self.order.len() {
+                let i = self.order[at] as usize;
                 if self.states[i] != State::Runnable {
                     continue;
                 }
                 ran = true;
                 let warp = &mut self.warps[i];
                 let before = warp.executed;
-                let pause = warp.run(worker, &mut self.block, TURN);
+                let turn = worker.shuffle.as_mut().map_or(TURN, |shuffle| 1 + shuffle.below(SHUFFLED_TURN));
+                let pause = warp.run(worker, &mut self.block, turn);
                 self.executed += warp.executed - before;
                 spins &= pause == Pause::Spin;
                 match pause {
@@ -191,13 +205,23 @@ impl Resident {
             self.barriers += 1;
             worker.tally.barrier_chain = worker.tally.barrier_chain.max(self.barriers);
             worker.changes += 1;
+            let mut waited = 0;
             for (warp, state) in self.warps.iter_mut().zip(&mut self.states) {
                 for i in 0..warp.groups.len() {
                     if warp.groups[i].wait == Wait::Barrier(number) {
                         *state = State::Runnable;
+                        waited |= 1 << warp.index;
                         leave(warp, i, worker.grid, &barrier);
                     }
                 }
+            }
+            let clocks = &mut self.block.races.clocks;
+            if barrier.waiting == self.live && barrier.arrived == 0 {
+                clocks.barrier();
+            } else {
+                // Nothing has happened to a warp that waits since it came.
+                lanes(waited).for_each(|warp| clocks.arrive(number, warp as u32));
+                clocks.leave(number, lanes(waited).map(|warp| warp as u32));
             }
         }
     }
@@ -261,7 +285,7 @@ fn leave(warp: &mut Warp, group: usize, grid: &Grid<'_>, barrier: &Barrier) {
         let regs = warp.registers.window(group.window as usize);
         // SAFETY: the window covers the op's slots; nothing else refers to them here.
         let row = unsafe { row(regs, op.d[0]) };
-        super::registers::lanes(group.mask).for_each(|lane| row[lane] = value);
+        lanes(group.mask).for_each(|lane| row[lane] = value);
     }
     group.op += 1;
     group.wait = Wait::Ready;

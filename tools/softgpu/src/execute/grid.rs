@@ -12,12 +12,15 @@ use std::sync::{Mutex, PoisonError};
 
 use super::block::{Block, Resident, Slice};
 use super::findings::{Findings, Place};
+use super::schedule::{Admission, Shuffle};
 use super::tally::Tally;
 use super::{Failure, Launch, Report};
 use crate::inspect::finding::FindingKind;
 use crate::memory::store::Store;
 use crate::memory::view::View;
 use crate::program::{Function, Program};
+use crate::races::global::MOST_BLOCKS;
+use crate::races::published::Publications;
 
 /// Warp instructions after which another resident block gets its turn.
 const BUDGET: u64 = 1_000_000;
@@ -29,6 +32,9 @@ const BLOCKS_OF_MULTIPROCESSOR: u32 = 32;
 const SHARED_OVERHEAD: usize = 1 << 10;
 /// Rounds over all resident blocks in which nothing happens before they are taken to wait for ever.
 const IDLE_ROUNDS: u64 = 3;
+/// Blocks that a shuffled worker holds at once without need, and warp instructions of one's turn.
+const SHUFFLED: usize = 4;
+const SHUFFLED_BUDGET: u64 = 2048;
 
 /// What all workers of a launch share.
 pub(crate) struct Grid<'a> {
@@ -37,10 +43,14 @@ pub(crate) struct Grid<'a> {
     pub(crate) function: &'a Function,
     pub(crate) params: Store,
     pub(crate) view: View<'a>,
+    /// Whether accesses are looked at for races.
+    pub(crate) races: bool,
+    pub(crate) publications: Publications,
     /// Of a block.
     pub(crate) threads: u32,
     /// Static and dynamic.
     pub(crate) shared_bytes: usize,
+    admission: Admission,
     blocks: u64,
     next: AtomicU64,
     /// The first block that failed: later ones need not run.
@@ -59,6 +69,8 @@ pub(crate) struct Worker<'g> {
     pub(crate) tally: Tally,
     findings: Findings,
     printed: Vec<(u64, String)>,
+    /// By a seed; in turn without.
+    pub(crate) shuffle: Option<Shuffle>,
     /// Bytes of memory that changed, blocks and warps that went on: anything that another may wait for.
     pub(crate) changes: u64,
 }
@@ -96,7 +108,12 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
     let params = Store::new(launch.params.len());
     params.write(0, launch.params);
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = if launch.settings.workers == 0 { cores() } else { launch.settings.workers };
+    let mut shuffle = launch.settings.seed.map(Shuffle::new);
+    let workers = match launch.settings.workers {
+        _ if shuffle.is_some() => 1,
+        0 => cores(),
+        workers => workers,
+    };
     let workers = workers.min(usize::try_from(blocks).unwrap_or(usize::MAX)).max(1);
     // Dynamic shared memory begins at a multiple of 16.
     let static_bytes = function.shared_bytes as usize;
@@ -109,8 +126,11 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
         function,
         params,
         view: View::new(launch.memory),
+        races: launch.settings.checks.races && blocks <= MOST_BLOCKS,
+        publications: Publications::default(),
         threads,
         shared_bytes,
+        admission: Admission::new(blocks, shuffle.as_mut()),
         blocks,
         next: AtomicU64::new(0),
         stop: AtomicU64::new(u64::MAX),
@@ -119,7 +139,7 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
     };
     let finished = Mutex::new(Vec::new());
     let work = |number| {
-        let worker = grid.work(number, workers);
+        let worker = grid.work(number, workers, shuffle.clone());
         finished.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
     };
     std::thread::scope(|scope| {
@@ -139,6 +159,7 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
         printed.extend(worker.printed);
     }
     let (loaded, stored) = grid.view.distinct_sectors();
+    report.launch = grid.view.launch;
     report.counters.launches = 1;
     report.counters.barrier_chain = barrier_chain;
     report.counters.global_loads.distinct_sectors = loaded;
@@ -164,17 +185,26 @@ impl<'g> Grid<'g> {
         if self.next.load(Relaxed) >= self.blocks {
             return None;
         }
-        let index = self.next.fetch_add(1, Relaxed);
-        (index < self.blocks && index < self.stop.load(SeqCst)).then_some(index)
+        loop {
+            let turn = self.next.fetch_add(1, Relaxed);
+            if turn >= self.blocks {
+                return None;
+            }
+            let index = self.admission.block(turn);
+            if index < self.stop.load(SeqCst) {
+                return Some(index);
+            }
+        }
     }
 
-    fn work(&'g self, number: usize, workers: usize) -> Worker<'g> {
+    fn work(&'g self, number: usize, workers: usize, shuffle: Option<Shuffle>) -> Worker<'g> {
         let mut worker = Worker {
             grid: self,
             region: 0,
             tally: Tally::new(self.program),
             findings: Findings::default(),
             printed: Vec::new(),
+            shuffle,
             changes: 0,
         };
         let limit = self.residents(workers);
@@ -184,7 +214,8 @@ impl<'g> Grid<'g> {
         let (mut idle, mut seen) = (0, self.progress.load(SeqCst));
         let mut more = true;
         loop {
-            if more && (ring.is_empty() || (idle > 0 && ring.len() < limit)) {
+            let several = ring.len() < SHUFFLED.min(limit) && worker.shuffle.as_mut().is_some_and(|s| s.one_in(2));
+            if more && (ring.is_empty() || several || (idle > 0 && ring.len() < limit)) {
                 match self.admit() {
                     Some(index) => {
                         let mut resident = spare.pop().unwrap_or_else(|| Resident::new(self));
@@ -200,10 +231,14 @@ impl<'g> Grid<'g> {
                 continue;
             }
             let changes = worker.changes;
-            let slice = resident.run(&mut worker, BUDGET);
+            let budget = worker.shuffle.as_mut().map_or(BUDGET, |shuffle| 1 + shuffle.below(SHUFFLED_BUDGET));
+            let slice = resident.run(&mut worker, budget);
             match slice {
                 Slice::Done | Slice::Failed => spare.push(resident),
-                Slice::Budget | Slice::Spin => ring.push_back(resident),
+                Slice::Budget | Slice::Spin => {
+                    let ahead = worker.shuffle.as_mut().map_or(0, |s| s.below(1 + ring.len() as u64 / 2));
+                    ring.insert(ring.len() - ahead as usize, resident);
+                }
             }
             if slice != Slice::Spin || worker.changes != changes {
                 self.progress.fetch_add(1, SeqCst);
@@ -214,7 +249,9 @@ impl<'g> Grid<'g> {
             let now = self.progress.load(SeqCst);
             idle = if now == seen { idle + 1 } else { 1 };
             seen = now;
-            if idle > IDLE_ROUNDS * ring.len() as u64 && (!more || ring.len() >= limit) {
+            // Shuffled, some come to their turn more often than others.
+            let rounds = if worker.shuffle.is_some() { 16 * IDLE_ROUNDS } else { IDLE_ROUNDS };
+            if idle > rounds * ring.len() as u64 && (!more || ring.len() >= limit) {
                 self.idle[number].store(now + 1, SeqCst);
                 if self.idle.iter().all(|idle| matches!(idle.load(SeqCst), at if at == now + 1 || at == u64::MAX))
                     && self.progress.load(SeqCst) == now

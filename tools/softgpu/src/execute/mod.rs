@@ -10,14 +10,18 @@ pub(crate) mod format;
 pub(crate) mod grid;
 pub(crate) mod module;
 pub(crate) mod registers;
+pub(crate) mod schedule;
 pub(crate) mod tally;
 pub(crate) mod warp;
 
 pub(crate) use module::Module;
 
 use crate::inspect::counters::Counters;
-use crate::inspect::finding::Finding;
+use crate::inspect::finding::{Finding, Party};
+use crate::isa::races::access_name;
 use crate::memory::Memory;
+use crate::races::Earlier;
+use crate::settings::Checks;
 
 /// How a context's launches run.
 #[derive(Clone, Debug)]
@@ -26,6 +30,9 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     /// Warp instructions after which a block is taken not to end.
     pub(crate) watchdog: u64,
+    pub(crate) checks: Checks,
+    /// Shuffles blocks, warps and lanes; in turn without.
+    pub(crate) seed: Option<u64>,
     /// Findings that a report keeps.
     pub(crate) findings: usize,
     /// Multiprocessors of the device: with each kernel's occupancy they bound how many blocks are resident at once.
@@ -36,12 +43,20 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { workers: 0, watchdog: 2_000_000_000, findings: 100, multiprocessors: 108, stack_bytes: 64 << 10 }
+        Self {
+            workers: 0,
+            watchdog: 2_000_000_000,
+            checks: Checks::default(),
+            seed: None,
+            findings: 100,
+            multiprocessors: 108,
+            stack_bytes: 64 << 10,
+        }
     }
 }
 
 /// One kernel launch, its limits checked by the caller.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Launch<'a> {
     pub(crate) module: &'a Module,
     /// Index into the program's functions: an entry.
@@ -81,11 +96,34 @@ pub(crate) struct Report {
     pub(crate) printed: String,
     /// The first failure by block.
     pub(crate) failure: Option<Failure>,
+    /// Its number among all launches.
+    pub(crate) launch: u64,
 }
 
 /// Runs a launch to its end.
 pub(crate) fn run(launch: &Launch<'_>) -> Report {
     grid::run(launch)
+}
+
+/// Who made an access.
+pub(crate) fn party(launch: &Launch<'_>, &Earlier { block, thread, op, writes }: &Earlier) -> Party {
+    let module = launch.module;
+    let (ptx_line, instruction) = module.instruction(op);
+    Party {
+        access: access_name(module.program.ops[op as usize].kind, writes).to_owned(),
+        ptx_line,
+        instruction,
+        source: module.source(op),
+        block: findings::unflatten(block, launch.grid),
+        thread: findings::unflatten(u64::from(thread), launch.block),
+    }
+}
+
+/// Who wrote a byte last in a launch that has run, by its number; unknown when races were not looked for.
+pub(crate) fn writer(launch: &Launch<'_>, number: u64, address: u64) -> Option<Party> {
+    let (store, offset) = launch.memory.store(address)?;
+    let writer = store.races.get()?.writer(number, offset)?;
+    Some(party(launch, &writer))
 }
 
 #[cfg(test)]

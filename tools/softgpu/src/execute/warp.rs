@@ -16,6 +16,7 @@ use super::block::Block;
 use super::grid::Worker;
 use super::module::function_address;
 use super::registers::{Registers, lanes, predicate, row, wide_row};
+use super::schedule::Shuffle;
 use crate::inspect::finding::FindingKind;
 use crate::isa::{MASKED, address, control, level, matrix, mbarrier, memory, sync, warp as ops};
 use crate::memory::store::Store;
@@ -141,6 +142,8 @@ pub(crate) struct Warp {
     pub(crate) executed: u64,
     pub(crate) copies: memory::Copies,
     turns: u64,
+    /// A group has just parted by chance: what it left is at the same place and does not join it again yet.
+    parted: bool,
 }
 
 /// A warp that runs: what the operations work on.
@@ -167,6 +170,7 @@ impl Warp {
         self.live = lanes;
         self.executed = 0;
         self.turns = 0;
+        self.parted = false;
         self.copies = memory::Copies::default();
         if let Some(local) = &self.local {
             local.forget();
@@ -286,7 +290,7 @@ impl Warp {
     }
 
     /// Lets waiting lanes go on whose wait is over, and merges groups that are at the same place.
-    fn settle(&mut self, worker: &mut Worker<'_>) {
+    fn settle(&mut self, worker: &mut Worker<'_>, block: &mut Block) {
         let mut i = 0;
         while i < self.groups.len() {
             let mut j = i + 1;
@@ -307,19 +311,36 @@ impl Warp {
         for i in 0..self.groups.len() {
             match self.groups[i].wait {
                 Wait::Warp if self.groups[i].mask == self.live => self.groups[i].wait = Wait::Ready,
-                Wait::Lanes(_) => ops::rendezvous(self, worker, i),
+                Wait::Lanes(_) => ops::rendezvous(self, worker, block, i),
                 _ => {}
             }
         }
     }
 
-    /// The group to run: on request the one that waited longest, otherwise the lowest.
-    fn choose(&self, after_yield: Option<u64>) -> Option<usize> {
+    /// The group to run: on request the one that waited longest, otherwise the lowest, or any of them where turns are
+    /// shuffled.
+    fn choose(&self, after_yield: Option<u64>, shuffle: Option<&mut Shuffle>) -> Option<usize> {
         let ready = || self.groups.iter().enumerate().filter(|(_, group)| group.wait == Wait::Ready);
         let oldest = after_yield.and_then(|turn| {
             ready().filter(|(_, group)| group.last != turn).min_by_key(|(_, group)| group.last).map(|(i, _)| i)
         });
+        if let (None, Some(shuffle)) = (oldest, shuffle) {
+            let count = ready().count() as u64;
+            return (count != 0).then(|| ready().nth(shuffle.below(count) as usize)).flatten().map(|(i, _)| i);
+        }
         oldest.or_else(|| ready().min_by_key(|(_, group)| group.key()).map(|(i, _)| i))
+    }
+
+    /// Lets some lanes of a group stay behind, now and then.
+    fn part(&mut self, group: &mut Group, shuffle: &mut Shuffle) {
+        if self.groups.is_empty() && shuffle.one_in(8) {
+            let behind = shuffle.part(group.mask);
+            if behind != 0 && behind != group.mask {
+                let behind = group.split(behind);
+                self.groups.push(behind);
+                self.parted = true;
+            }
+        }
     }
 
     /// What a warp is waiting for when none of its groups can run.
@@ -374,13 +395,17 @@ impl Warp {
         let mut yields = 0;
         loop {
             if self.groups.len() > 1 || self.groups.first().is_some_and(|group| group.wait != Wait::Ready) {
-                self.settle(worker);
+                self.settle(worker, block);
             }
-            let Some(index) = self.choose(yielded) else { return self.stuck(worker, block) };
+            let Some(index) = self.choose(yielded, worker.shuffle.as_mut()) else { return self.stuck(worker, block) };
             let mut group = self.groups.swap_remove(index);
             self.turns += 1;
             group.last = self.turns;
             group.turn = if yielded.is_some() { TURN } else { 0 };
+            if let Some(shuffle) = &mut worker.shuffle {
+                group.turn = 1 + shuffle.below(u64::from(TURN)) as u32;
+                self.part(&mut group, shuffle);
+            }
             let regs = self.registers.window(group.window as usize);
             let mut step = Step { worker, block, warp: self, group, regs, polled: false, left };
             // SAFETY: `decode` made the ops: each names slots of its function's window alone, and `lanes` are the
@@ -539,6 +564,9 @@ impl Step<'_, '_> {
             return false;
         }
         let mut i = 0;
+        if std::mem::take(&mut self.warp.parted) {
+            i = self.warp.groups.len();
+        }
         while i < self.warp.groups.len() {
             if self.group.meets(&self.warp.groups[i]) {
                 let other = self.warp.groups.swap_remove(i);
@@ -586,7 +614,15 @@ impl Step<'_, '_> {
         unsafe {
             match op.kind {
                 Kind::Lanes | Kind::Load | Kind::Store | Kind::Branch => unreachable!("the loop runs these itself"),
-                Kind::Atomic => memory::atom(self, op, &program.accesses[op.extra as usize], mask)?,
+                Kind::Atomic => {
+                    memory::atom(self, op, &program.accesses[op.extra as usize], mask)?;
+                    // Others may come in between what an atomic told and what is done about it.
+                    if self.worker.shuffle.as_mut().is_some_and(|shuffle| shuffle.one_in(4)) {
+                        self.group.op += 1;
+                        self.left = 0;
+                        return Ok(Flow::Leave);
+                    }
+                }
                 Kind::CopyAsync => memory::cp_async(self, op, &program.accesses[op.extra as usize], mask)?,
                 Kind::CopyCommit => self.warp.copies.commit(mask),
                 Kind::CopyWait => memory::cp_async_wait(self, op.extra, mask),
@@ -605,7 +641,7 @@ impl Step<'_, '_> {
                 Kind::WarpBarrier | Kind::Shuffle | Kind::Vote | Kind::Match | Kind::Redux | Kind::Elect => {
                     return ops::together(self, op, mask);
                 }
-                Kind::Fence => sync::fence(),
+                Kind::Fence => sync::fence(self, op.extra),
                 Kind::ActiveMask => lanes(mask).for_each(|lane| row(self.regs, op.d[0])[lane] = mask),
                 Kind::Nanosleep => {
                     self.group.op += 1;

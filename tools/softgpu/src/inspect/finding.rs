@@ -62,6 +62,67 @@ pub struct Place {
     pub bytes: u64,
 }
 
+/// Who takes part in a finding, beside the thread that it is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Party {
+    /// load, store, atomic, copy.
+    pub access: String,
+    /// Line of the PTX text, from 1.
+    pub ptx_line: u32,
+    /// The instruction as the PTX has it.
+    pub instruction: String,
+    /// Source places, the innermost first, each inlined at the next.
+    pub source: Vec<SourceLine>,
+    /// The block, x y z.
+    pub block: [u32; 3],
+    /// The thread in its block, x y z.
+    pub thread: [u32; 3],
+}
+
+/// Two accesses that meet on a byte and that nothing orders. Which one is the earlier is chance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Race {
+    /// load, store, atomic, copy: the later access, which the finding is about.
+    pub access: String,
+    /// Its width.
+    pub bytes: u32,
+    /// The first byte on which the two meet.
+    pub address: u64,
+    /// In what.
+    pub near: Option<Place>,
+    /// The earlier access.
+    pub earlier: Party,
+}
+
+/// Bits of memory that a shuffled schedule leaves otherwise than the launch in turn.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ScheduleDependence {
+    /// Where: the first that differs.
+    pub address: u64,
+    /// Up to 4 bytes.
+    pub bytes: u32,
+    /// In what.
+    pub near: Option<Place>,
+    /// The seed of the schedule that differs.
+    pub seed: u64,
+    /// In turn, and by the seed.
+    pub bits: [u32; 2],
+    /// Who wrote them last in turn; unknown when races were not looked for.
+    pub in_turn: Option<Party>,
+    /// Who wrote them last by the seed.
+    pub shuffled: Option<Party>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Bad style, at worst.
+    Warning,
+    /// The kernel, or its launch, is wrong.
+    Error,
+}
+
 /// Kinds of findings.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,6 +217,14 @@ pub enum FindingKind {
         #[doc = "each block's place"]
         detail: String,
     },
+    /// A race on shared memory, between threads of a block.
+    SharedRace(Race),
+    /// A race on global memory, between blocks or between warps of a block.
+    GlobalRace(Race),
+    /// Two stores that race and write the same bits: a warning.
+    EqualWrites(Race),
+    /// What the launch writes depends on the order in which blocks, warps and lanes are run.
+    ScheduleDependent(ScheduleDependence),
     /// Leaves the kernel with asynchronous copies in flight, or reads one before its wait.
     AsyncCopy {
         #[doc = "in words"]
@@ -172,6 +241,20 @@ pub enum FindingKind {
         #[doc = "counts the calls of the thread that made it, from 1"]
         call: u64,
     },
+}
+
+impl FindingKind {
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        if matches!(self, Self::EqualWrites(_)) { Severity::Warning } else { Severity::Error }
+    }
+}
+
+impl Finding {
+    /// As an object of JSON: its fields by their names, the kind as an object of one field that is named after it.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("a finding has only strings for keys")
+    }
 }
 
 impl fmt::Display for Place {
@@ -223,6 +306,17 @@ impl fmt::Display for FindingKind {
                 write!(f, "{access} of {bytes} bytes at {address:#x} that nothing has written")?;
                 near.as_ref().map_or(Ok(()), |near| write!(f, ", {near}"))
             }
+            Self::SharedRace(race) | Self::GlobalRace(race) => {
+                write!(f, "race: {} and {} that nothing orders", race, article(&race.earlier.access))
+            }
+            Self::EqualWrites(race) => write!(f, "warning: {race} and a store that nothing orders, of the same bits"),
+            Self::ScheduleDependent(it) => {
+                let digits = 2 * it.bytes as usize;
+                write!(f, "the schedule decides on {} bytes at {:#x}", it.bytes, it.address)?;
+                it.near.as_ref().map_or(Ok(()), |near| write!(f, ", {near}"))?;
+                let [in_turn, shuffled] = it.bits;
+                write!(f, ": {in_turn:0digits$x} in turn, {shuffled:0digits$x} by seed {}", it.seed)
+            }
             Self::BarrierDivergence { detail }
             | Self::MaskMismatch { detail }
             | Self::Trap { detail }
@@ -235,12 +329,46 @@ impl fmt::Display for FindingKind {
     }
 }
 
+impl fmt::Display for Race {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} bytes at {:#x}", self.access, self.bytes, self.address)?;
+        self.near.as_ref().map_or(Ok(()), |near| write!(f, ", {near},"))
+    }
+}
+
+fn article(noun: &str) -> String {
+    format!("{} {noun}", if noun.starts_with('a') { "an" } else { "a" })
+}
+
+/// An instruction's place in the source, if that is known, and in the PTX: from the line of the kernel inwards.
+fn write_place(f: &mut fmt::Formatter<'_>, source: &[SourceLine], ptx_line: u32, instruction: &str) -> fmt::Result {
+    if let Some((outer, inner)) = source.split_last() {
+        write!(f, "\n  at       {}:{}", outer.file, outer.line)?;
+        for line in inner.iter().rev() {
+            write!(f, "\n  inlined  {}:{}", line.file, line.line)?;
+        }
+    }
+    if ptx_line != 0 {
+        write!(f, "\n  ptx      line {ptx_line}: {instruction}")?;
+    }
+    Ok(())
+}
+
+/// The other thread of a finding.
+fn write_party(f: &mut fmt::Formatter<'_>, role: &str, party: &Party) -> fmt::Result {
+    let ([bx, by, bz], [tx, ty, tz]) = (party.block, party.thread);
+    write!(f, "\n  {role:<8} {} by", article(&party.access))?;
+    write!(f, " block ({bx}, {by}, {bz}), thread ({tx}, {ty}, {tz})")?;
+    write_place(f, &party.source, party.ptx_line, &party.instruction)
+}
+
 /// Like a compiler's error: what, then where.
 ///
 /// ```text
 /// out-of-bounds load of 4 bytes at 0x700000001000, 0 bytes past the end of allocation 2 (4096 bytes)
 ///   kernel   row_sums_f32_v1, block (3, 0, 0), thread (17, 0, 0)
-///   at       cuda/spherical/row_sums.cu:31 (inlined at cuda/spherical/row_sums.cu:54)
+///   at       cuda/spherical/row_sums.cu:54
+///   inlined  cuda/spherical/row_sums.cu:31
 ///   ptx      line 120: ld.global.nc.f32 %f1, [%rd4];
 ///   and      31 more times
 /// ```
@@ -252,18 +380,81 @@ impl fmt::Display for Finding {
             return Ok(());
         }
         write!(f, "\n  kernel   {}, block ({bx}, {by}, {bz}), thread ({tx}, {ty}, {tz})", self.kernel)?;
-        if let Some((first, outer)) = self.source.split_first() {
-            write!(f, "\n  at       {}:{}", first.file, first.line)?;
-            for call in outer {
-                write!(f, " (inlined at {}:{})", call.file, call.line)?;
+        write_place(f, &self.source, self.ptx_line, &self.instruction)?;
+        match &self.kind {
+            FindingKind::SharedRace(race) | FindingKind::GlobalRace(race) | FindingKind::EqualWrites(race) => {
+                write_party(f, "after", &race.earlier)?;
             }
-        }
-        if self.ptx_line != 0 {
-            write!(f, "\n  ptx      line {}: {}", self.ptx_line, self.instruction)?;
+            FindingKind::ScheduleDependent(ScheduleDependence { in_turn: Some(party), .. }) => {
+                write_party(f, "in turn", party)?;
+            }
+            _ => {}
         }
         if self.repeated != 0 {
             write!(f, "\n  and      {} more times", self.repeated)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn race() -> Finding {
+        let line = |line| vec![SourceLine { file: "x.cu".into(), line, function: None }];
+        let earlier = Party {
+            access: "store".into(),
+            ptx_line: 40,
+            instruction: "st.shared.u32 [%r1], %r2;".into(),
+            source: line(7),
+            block: [2, 0, 0],
+            thread: [1, 0, 0],
+        };
+        let near = Place { name: "shared memory (128 bytes)".into(), offset: 4, bytes: 128 };
+        let race = Race { access: "load".into(), bytes: 4, address: 4, near: Some(near), earlier };
+        Finding {
+            kind: FindingKind::SharedRace(race),
+            kernel: "k".into(),
+            ptx_line: 44,
+            instruction: "ld.shared.u32 %r3, [%r1];".into(),
+            source: line(9),
+            block: [2, 0, 0],
+            thread: [0, 0, 0],
+            repeated: 3,
+        }
+    }
+
+    #[test]
+    fn json() {
+        let expected = serde_json::json!({
+            "kind": { "shared_race": {
+                "access": "load", "bytes": 4, "address": 4,
+                "near": { "name": "shared memory (128 bytes)", "offset": 4, "bytes": 128 },
+                "earlier": {
+                    "access": "store", "ptx_line": 40, "instruction": "st.shared.u32 [%r1], %r2;",
+                    "source": [{ "file": "x.cu", "line": 7, "function": null }],
+                    "block": [2, 0, 0], "thread": [1, 0, 0],
+                },
+            } },
+            "kernel": "k", "ptx_line": 44, "instruction": "ld.shared.u32 %r3, [%r1];",
+            "source": [{ "file": "x.cu", "line": 9, "function": null }],
+            "block": [2, 0, 0], "thread": [0, 0, 0], "repeated": 3,
+        });
+        assert_eq!(race().to_json(), expected);
+        assert_eq!(race().kind.severity(), Severity::Error);
+    }
+
+    #[test]
+    fn both_parties_of_a_race_are_named() {
+        let text = "race: load of 4 bytes at 0x4, byte 4 of shared memory (128 bytes), and a store that nothing orders
+  kernel   k, block (2, 0, 0), thread (0, 0, 0)
+  at       x.cu:9
+  ptx      line 44: ld.shared.u32 %r3, [%r1];
+  after    a store by block (2, 0, 0), thread (1, 0, 0)
+  at       x.cu:7
+  ptx      line 40: st.shared.u32 [%r1], %r2;
+  and      3 more times";
+        assert_eq!(race().to_string(), text);
     }
 }

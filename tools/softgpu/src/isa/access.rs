@@ -57,6 +57,16 @@ impl Span {
         unsafe { (*self.written).all(self.offset, bytes as usize) }
     }
 
+    /// The lanes' spans of a contiguous range.
+    pub(crate) fn line(&self, width: u64) -> [Option<Self>; 32] {
+        std::array::from_fn(|lane| {
+            let skip = lane as u64 * width;
+            // SAFETY: the range was checked for 32 times the width.
+            let at = unsafe { self.at.add(skip as usize) };
+            Some(Self { at, room: self.room - skip, offset: self.offset + skip as usize, ..*self })
+        })
+    }
+
     #[inline(always)]
     pub(crate) fn set_written(&self, bytes: u64) {
         // SAFETY: as for `written`.
@@ -336,7 +346,7 @@ pub(crate) fn by_lane(
 }
 
 /// Where an address lies, in words.
-fn place(step: &Step<'_, '_>, space: Space, address: u64) -> Option<Place> {
+pub(super) fn place(step: &Step<'_, '_>, space: Space, address: u64) -> Option<Place> {
     let own = |name: &str, offset: u64, bytes: u64| {
         Some(Place { name: format!("{name} ({bytes} bytes)"), offset: offset.cast_signed(), bytes })
     };

@@ -3,6 +3,7 @@
 //! The bytes land at once, and are marked as in flight until the wait: a load that comes before it is a finding.
 
 use super::access::{self, At, Span};
+use super::races;
 use crate::execute::Failure;
 use crate::execute::registers::{lanes, row};
 use crate::execute::tally::Direction;
@@ -10,6 +11,7 @@ use crate::execute::warp::{Step, Stopped};
 use crate::inspect::finding::FindingKind;
 use crate::program::{Access, NONE, Op};
 use crate::ptx::ast::Space;
+use crate::races::Does;
 
 /// A lane's copy that is in flight: its group, and the bytes of shared memory that it goes to.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,7 @@ struct Copy {
     group: u32,
     offset: usize,
     bytes: usize,
+    op: u32,
 }
 
 /// The asynchronous copies of a warp.
@@ -67,11 +70,20 @@ pub(crate) unsafe fn cp_async(step: &mut Step<'_, '_>, op: &Op, access: &Access,
     let sources = sources(step, &from, &sizes, reading, width)?;
     access::count_by_lane(step, Direction::Load, &sources, &from, width);
     access::count_by_lane(step, Direction::Store, &targets, &to, width);
+    let whole = std::array::from_fn(|lane| sources[lane].filter(|_| u64::from(sizes[lane]) >= width));
+    for found in races::by_lane(step, Does::READ, &whole, width) {
+        races::report(step, "copy", width, &found, false);
+    }
     for lane in lanes(mask) {
         let Some(target) = targets[lane] else { continue };
         let bytes = u64::from(sizes[lane]).min(width);
         let mut buffer = [0u8; 16];
         if let Some(source) = sources[lane] {
+            if bytes < width
+                && let Some(found) = races::whole(step, Does::READ, &source, bytes, bytes)
+            {
+                races::report(step, "copy", bytes, &found.by(lane), false);
+            }
             if !source.written(bytes) {
                 access::report_unwritten(step, "copy", &source, from[lane], bytes, lane);
             }
@@ -84,8 +96,11 @@ pub(crate) unsafe fn cp_async(step: &mut Step<'_, '_>, op: &Op, access: &Access,
         if target.kind == At::Shared {
             step.block.in_flight.set(target.offset, width as usize);
             step.block.copies += 1;
-            let group = step.warp.copies.committed[lane];
-            let copy = Copy { lane: lane as u8, group, offset: target.offset, bytes: width as usize };
+            if let Some(found) = races::copy_begins(step, lane, target.offset, width) {
+                races::report(step, "copy", width, &found, false);
+            }
+            let (group, op) = (step.warp.copies.committed[lane], step.group.op);
+            let copy = Copy { lane: lane as u8, group, offset: target.offset, bytes: width as usize, op };
             step.warp.copies.in_flight.push(copy);
         }
     }
@@ -125,18 +140,21 @@ fn sources(
 
 /// cp.async.wait_group and wait_all: of each lane's groups all but the last `keep` have landed. `u32::MAX` is wait_all.
 pub(crate) fn cp_async_wait(step: &mut Step<'_, '_>, keep: u32, mask: u32) {
-    let copies = &mut step.warp.copies;
-    let block = &mut *step.block;
-    let committed = copies.committed;
-    copies.in_flight.retain(|copy| {
+    let committed = step.warp.copies.committed;
+    let mut landed = Vec::new();
+    step.warp.copies.in_flight.retain(|copy| {
         let waits = mask & (1 << copy.lane) != 0;
         // A group counts as in flight from its commit on; what is not committed yet, only wait_all waits for.
         let groups = committed[usize::from(copy.lane)];
         let lands = waits && (keep == u32::MAX || copy.group + keep < groups);
         if lands {
-            block.in_flight.clear(copy.offset, copy.bytes);
-            block.copies -= 1;
+            landed.push(*copy);
         }
         !lands
     });
+    for copy in landed {
+        step.block.in_flight.clear(copy.offset, copy.bytes);
+        step.block.copies -= 1;
+        races::copy_ends(step, usize::from(copy.lane), copy.offset, copy.bytes, copy.op);
+    }
 }

@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use super::access;
+use super::races;
 use crate::execute::registers::{lanes, row, wide_row};
 use crate::execute::warp::{Step, Stopped};
 use crate::program::{Access, AtomicOp, NONE, Number, Op};
+use crate::races::Does;
 
 /// An element's bits, by an atomic load.
 ///
@@ -141,6 +143,10 @@ pub(crate) unsafe fn atom(step: &mut Step<'_, '_>, _: &Op, access: &Access, mask
     };
     access::count_atomic(step, &spans, &addresses, width);
     step.polled = true;
+    for found in races::by_lane(step, Does { writes: true, strong: true }, &spans, width) {
+        races::report(step, "atomic", width, &found, false);
+    }
+    races::publish(step, access, &spans, mask, width);
     let mut results = [0; 32];
     for lane in lanes(mask) {
         let Some(span) = spans[lane] else { continue };
@@ -159,6 +165,7 @@ pub(crate) unsafe fn atom(step: &mut Step<'_, '_>, _: &Op, access: &Access, mask
     }
     let to = access.registers[0];
     if to != NONE {
+        races::acquire(step, &spans, mask, width);
         for lane in lanes(mask) {
             // SAFETY: as above.
             unsafe {

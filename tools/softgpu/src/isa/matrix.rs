@@ -2,6 +2,7 @@
 //! of matrices between memory and registers. The arithmetic and the layouts stand in `tensor_core`.
 
 use super::access;
+use super::races;
 use super::sync::whole_warp;
 use super::tensor_core::{self, layout};
 use crate::execute::registers::{lanes, row, wide_row};
@@ -9,6 +10,7 @@ use crate::execute::tally::Direction;
 use crate::execute::warp::{Flow, Step, Stopped};
 use crate::program::{Fragment, NONE, Op, TensorForm, TensorOp};
 use crate::ptx::ast::Space;
+use crate::races::Does;
 
 /// Bytes of a row of a matrix of 8 x 8 16-bit elements, and of a lane's widest access.
 const ROW_BYTES: usize = 16;
@@ -101,6 +103,9 @@ fn read(
     let width = bytes as u64;
     let spans = access::by_lane(step, space, "load", addresses, named, width)?;
     access::count_by_lane(step, Direction::Load, &spans, addresses, width);
+    for found in races::by_lane(step, Does::READ, &spans, width) {
+        races::report(step, "load", width, &found, false);
+    }
     let mut rows = [[0; ROW_BYTES]; 32];
     for (lane, span) in spans.iter().enumerate() {
         let Some(span) = span else { continue };
@@ -126,6 +131,10 @@ fn write(
     let width = bytes as u64;
     let spans = access::by_lane(step, space, "store", addresses, named, width)?;
     access::count_by_lane(step, Direction::Store, &spans, addresses, width);
+    for found in races::by_lane(step, Does::WRITE, &spans, width) {
+        let equal = found.writes_equal_bits(step, &spans, rows, width);
+        races::report(step, "store", width, &found, equal);
+    }
     step.worker.changes += 1;
     for lane in lanes(named) {
         let Some(span) = &spans[lane] else { continue };

@@ -4,10 +4,12 @@
 //! state and counters are then one step each. Anything else, and anything wrong, goes lane by lane.
 
 use super::access::{self, At, Shape, Span};
+use super::races;
 use crate::execute::registers::{lanes, row, wide_row};
 use crate::execute::tally::Direction;
 use crate::execute::warp::{Step, Stopped};
 use crate::program::{Access, NONE, Number};
+use crate::races::Does;
 
 pub(crate) use super::async_copy::{Copies, cp_async, cp_async_wait};
 pub(crate) use super::atomic::atom;
@@ -27,6 +29,9 @@ unsafe fn load(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<()
             && !access::in_flight(step, &span, bytes)
         {
             access::count(step, Direction::Load, &span, address, bytes, width);
+            if let Some(found) = races::whole(step, Does::READ, &span, bytes, width) {
+                races::report(step, "load", width, &found, false);
+            }
             // SAFETY: the span holds `bytes` from here on.
             unsafe {
                 if shape == Shape::Line {
@@ -66,11 +71,15 @@ unsafe fn load_by_lane(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> R
         access::check_landed(step, &span, width, lane);
     }
     access::count_by_lane(step, Direction::Load, &spans, addresses, width);
+    for found in races::by_lane(step, Does { writes: false, strong: access.strong }, &spans, width) {
+        races::report(step, "load", width, &found, false);
+    }
     let at = |lane: usize| spans[lane].map_or(std::ptr::null(), |span: Span| span.at.cast_const());
     if access.strong {
         step.polled = true;
         // SAFETY: `by_lane` checked bounds and alignment of every lane of the mask.
         unsafe { read_strong(step.regs, access, mask, at) };
+        races::acquire(step, &spans, mask, width);
     } else {
         // SAFETY: as above.
         unsafe { read(step.regs, access, mask, |lane| at(lane).cast_mut()) };
@@ -95,6 +104,10 @@ unsafe fn store(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> Result<(
         {
             access::count(step, Direction::Store, &span, address, bytes, width);
             span.set_written(bytes);
+            if let Some(found) = races::whole(step, Does::WRITE, &span, bytes, width) {
+                // SAFETY: as above.
+                unsafe { report_store(step, access, mask, &span.line(width), &found) };
+            }
             // SAFETY: the span holds `bytes` from here on.
             unsafe { write_line(step.regs, access, span.at) };
             return Ok(());
@@ -116,8 +129,13 @@ unsafe fn store_by_lane(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> 
     for span in spans.iter().flatten() {
         span.set_written(width);
     }
+    for found in races::by_lane(step, Does { writes: true, strong: access.strong }, &spans, width) {
+        // SAFETY: as above.
+        unsafe { report_store(step, access, mask, &spans, &found) };
+    }
     let at = |lane: usize| spans[lane].map_or(std::ptr::null_mut(), |span: Span| span.at);
     if access.strong {
+        races::publish(step, access, &spans, mask, width);
         // SAFETY: `by_lane` checked bounds and alignment of every lane of the mask.
         unsafe { write_strong(step.regs, access, mask, at) };
     } else {
@@ -126,6 +144,31 @@ unsafe fn store_by_lane(step: &mut Step<'_, '_>, access: &Access, mask: u32) -> 
     }
     Ok(())
 }
+
+/// Says that a store races, before it is made.
+///
+/// # Safety
+/// As for [`store`].
+#[cold]
+unsafe fn report_store(
+    step: &mut Step<'_, '_>,
+    access: &Access,
+    mask: u32,
+    spans: &[Option<Span>; 32],
+    found: &races::Found,
+) {
+    let mut values = Lanes([[0; 32]; 32]);
+    let first: *mut u8 = values.0.as_mut_ptr().cast();
+    // SAFETY: a lane's row has 32 bytes, more than any access.
+    unsafe { write(step.regs, access, mask, |lane| first.add(lane * 32)) };
+    let width = access::width(access);
+    let equal = found.writes_equal_bits(step, spans, &values.0, width);
+    races::report(step, "store", width, found, equal);
+}
+
+/// Bytes of each lane's access, aligned for the widest.
+#[repr(align(32))]
+struct Lanes([[u8; 32]; 32]);
 
 /// [`read`] of all lanes from one contiguous range: the forms that kernels use most, each compiled for itself, and any
 /// other.
@@ -356,9 +399,7 @@ unsafe fn read_strong(regs: *mut u32, access: &Access, mask: u32, at: impl Fn(us
 /// # Safety
 /// The window covers the access's registers.
 unsafe fn read_copies(regs: *mut u32, access: &Access, mask: u32, copies: &mut [[u8; 32]; 32]) {
-    #[repr(align(32))]
-    struct Aligned([[u8; 32]; 32]);
-    let mut aligned = Aligned(*copies);
+    let mut aligned = Lanes(*copies);
     let first: *mut u8 = aligned.0.as_mut_ptr().cast();
     // SAFETY: a lane's row has 32 bytes, more than any access.
     unsafe { read(regs, access, mask, |lane| first.add(lane * 32)) }

@@ -388,6 +388,7 @@ pub(crate) mod matrix;
 pub(crate) mod mbarrier;
 pub(crate) mod memory;
 pub(crate) mod moves;
+pub(crate) mod races;
 pub(crate) mod refused;
 pub(crate) mod sync;
 pub(crate) mod tensor_core;

@@ -8,6 +8,7 @@ use crate::execute::registers::{predicate, row};
 use crate::execute::warp::{Flow, Step, Stopped, Wait};
 use crate::inspect::finding::FindingKind;
 use crate::program::{Barrier, BarrierKind, NONE, Op};
+use crate::races::clocks::Reach;
 
 /// Lets `mask` alone meet the current instruction: the group's other lanes go on behind it.
 fn part(step: &mut Step<'_, '_>, mask: u32) {
@@ -52,6 +53,7 @@ pub(crate) unsafe fn barrier(step: &mut Step<'_, '_>, op: &Op, barrier: &Barrier
     if barrier.kind == BarrierKind::Arrive {
         state.arrived += 32;
         step.block.arrival = true;
+        step.block.races.clocks.arrive(number, step.warp.index);
         return Ok(Flow::Next);
     }
     if barrier.kind != BarrierKind::Sync {
@@ -65,7 +67,9 @@ pub(crate) unsafe fn barrier(step: &mut Step<'_, '_>, op: &Op, barrier: &Barrier
     Ok(Flow::Leave)
 }
 
-/// membar and fence, of any scope: the host's own. Within a worker everything is in order already.
-pub(crate) fn fence() {
+/// membar and fence: the host's own, as within a worker everything is in order already. `reach` is 0 for a block.
+pub(crate) fn fence(step: &mut Step<'_, '_>, reach: u32) {
+    let reach = if reach == 0 { Reach::Block } else { Reach::Device };
+    step.block.races.clocks.fence(step.warp.index, reach);
     host_fence(Ordering::SeqCst);
 }

@@ -2,6 +2,7 @@
 //! the lanes of a mask come together for them.
 
 use crate::execute::Failure;
+use crate::execute::block::Block;
 use crate::execute::grid::Worker;
 use crate::execute::registers::{lanes, predicate, row, wide_row};
 use crate::execute::warp::{Flow, Step, Stopped, Wait, Warp};
@@ -36,6 +37,7 @@ pub(crate) unsafe fn together(step: &mut Step<'_, '_>, op: &Op, mask: u32) -> Re
     if first & live == mask && lanes(mask).all(|lane| members[lane] == first) {
         // SAFETY: as above.
         unsafe { execute(&[Party { regs: step.regs, op, mask }], first) };
+        met(step, op, first);
         return Ok(Flow::Next);
     }
     let mut rest = mask;
@@ -53,6 +55,7 @@ pub(crate) unsafe fn together(step: &mut Step<'_, '_>, op: &Op, mask: u32) -> Re
         if named & live == same {
             // SAFETY: as above.
             unsafe { execute(&[Party { regs: step.regs, op, mask: same }], named) };
+            met(step, op, named);
         } else {
             let mut group = step.group.split(same);
             group.wait = Wait::Lanes(named);
@@ -68,8 +71,15 @@ pub(crate) unsafe fn together(step: &mut Step<'_, '_>, op: &Op, mask: u32) -> Re
     Ok(Flow::Leave)
 }
 
+/// What is accessed behind a bar.warp.sync is ordered after what was accessed before it. Of the others none says so.
+fn met(step: &mut Step<'_, '_>, op: &Op, members: u32) {
+    if op.kind == Kind::WarpBarrier {
+        step.block.races.clocks.meet(step.warp.index, members, step.warp.live);
+    }
+}
+
 /// Executes the instruction that a group waits at if all lanes of its mask wait at the same form with the same mask.
-pub(crate) fn rendezvous(warp: &mut Warp, worker: &mut Worker<'_>, index: usize) {
+pub(crate) fn rendezvous(warp: &mut Warp, worker: &mut Worker<'_>, block: &mut Block, index: usize) {
     let program = worker.grid.program;
     let form = |op: u32| {
         let op = &program.ops[op as usize];
@@ -92,6 +102,9 @@ pub(crate) fn rendezvous(warp: &mut Warp, worker: &mut Worker<'_>, index: usize)
         .collect();
     // SAFETY: each party's window covers its op's slots, as `decode` made them.
     unsafe { execute(&parties, mask) };
+    if here.0 == Kind::WarpBarrier {
+        block.races.clocks.meet(warp.index, mask, warp.live);
+    }
     for i in met {
         warp.groups[i].op += 1;
         warp.groups[i].wait = Wait::Ready;

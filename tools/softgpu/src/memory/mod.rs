@@ -6,6 +6,7 @@
 
 pub(crate) mod bits;
 pub(crate) mod host;
+pub(crate) mod image;
 pub(crate) mod store;
 pub(crate) mod view;
 
@@ -346,6 +347,11 @@ impl Memory {
         let (from, from_offset) = table.range(from, bytes)?;
         to.copy_from(to_offset, &from, from_offset, bytes as usize);
         Ok(())
+    }
+
+    /// The bytes of the allocation that an address lies in, and where in them.
+    pub(crate) fn store(&self, address: u64) -> Option<(Arc<Store>, usize)> {
+        self.table().range(address, 1).ok()
     }
 
     /// Free and total bytes.

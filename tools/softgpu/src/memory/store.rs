@@ -2,8 +2,10 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use super::bits::Bits;
+use crate::races::global::Shadow;
 
 /// Bytes, and for each whether anything has written it.
 ///
@@ -16,6 +18,8 @@ pub(crate) struct Store {
     /// How it was allocated; `None` where the bytes are the host's own.
     layout: Option<Layout>,
     pub(crate) written: Bits,
+    /// Of device memory: who accessed it last.
+    pub(crate) races: OnceLock<Shadow>,
 }
 
 // SAFETY: the bytes are only reached through raw pointers, by the rules that the type states; `Bits` is atomic.
@@ -37,7 +41,7 @@ impl Store {
     fn allocate(bytes: usize, layout: Layout) -> Option<Self> {
         // SAFETY: every layout of this file has at least one byte.
         let data = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        Some(Self { data, bytes, layout: Some(layout), written: Bits::new(bytes) })
+        Some(Self { data, bytes, layout: Some(layout), written: Bits::new(bytes), races: OnceLock::new() })
     }
 
     /// `None` when the host has not that much.
@@ -58,7 +62,8 @@ impl Store {
     /// The bytes are valid for reads and writes as long as the store is, and nobody takes references to them meanwhile.
     pub(crate) unsafe fn of_host(data: *mut u8, bytes: usize) -> Option<Self> {
         isize::try_from(bytes).ok().and_then(|_| data.addr().checked_add(bytes))?;
-        let store = Self { data: NonNull::new(data)?, bytes, layout: None, written: Bits::new(bytes) };
+        let store =
+            Self { data: NonNull::new(data)?, bytes, layout: None, written: Bits::new(bytes), races: OnceLock::new() };
         store.written.set(0, bytes);
         Some(store)
     }

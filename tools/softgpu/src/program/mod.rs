@@ -25,6 +25,7 @@ use std::sync::Arc;
 use crate::inspect::{Class, FloatType};
 use crate::isa::Row;
 use crate::ptx::ast::{Space, Special};
+use crate::races::clocks::Reach;
 
 /// Index of a register slot within a function's window of the register file.
 pub(crate) type Slot = u16;
@@ -198,6 +199,8 @@ pub(crate) struct Access {
     pub(crate) atomic: Option<AtomicOp>,
     /// .volatile, .relaxed, .acquire, .release, .acq_rel: what a spinning block polls with.
     pub(crate) strong: bool,
+    /// .release and .acq_rel: as with a fence before it, of this scope.
+    pub(crate) releases: Option<Reach>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,14 +23,22 @@ enum Input {
 
 struct Case {
     name: &'static str,
+    blocks: u32,
     threads: u32,
     input: Input,
+    /// Under which the faulty program is run; the clean one always is, under several.
+    schedules: u32,
     /// What the driver answers when the host next waits.
     result: CUresult,
 }
 
 const fn case(name: &'static str, threads: u32, result: CUresult) -> Case {
-    Case { name, threads, input: Input::Given, result }
+    Case { name, blocks: 1, threads, input: Input::Given, schedules: 1, result }
+}
+
+/// Threads that race; the launch goes on.
+const fn race(name: &'static str, blocks: u32, threads: u32) -> Case {
+    Case { blocks, ..case(name, threads, CUresult::CUDA_SUCCESS) }
 }
 
 const CASES: &[Case] = &[
@@ -56,7 +64,28 @@ const CASES: &[Case] = &[
     case("endless_work", 32, CUresult::CUDA_ERROR_LAUNCH_TIMEOUT),
     case("copy_not_waited_for", 30, CUresult::CUDA_SUCCESS),
     case("copy_in_flight_at_exit", 30, CUresult::CUDA_SUCCESS),
+    race("shared_race", 1, 64),
+    race("tile_reused", 1, 64),
+    race("warp_exchange", 1, 32),
+    race("halves_of_a_warp", 1, 32),
+    race("warp_private", 1, 96),
+    race("named_barrier_race", 1, 64),
+    race("atomics_then_read", 1, 64),
+    race("equal_writes", 1, 64),
+    race("copy_overwrites", 1, 64),
+    race("copy_of_another", 1, 32),
+    race("in_place", 4, 32),
+    race("rows_that_overlap", 4, 32),
+    race("last_block", 4, 32),
+    race("barrier_before_ticket", 4, 64),
+    race("look_back", 4, 32),
+    race("unlocked_early", 4, 32),
+    race("grid_barrier", 4, 64),
+    Case { schedules: 4, ..race("schedule_decides", 4, 32) },
 ];
+
+/// Under which every clean twin gives one result and no finding.
+const SCHEDULES: u32 = 4;
 
 /// Runs a case in a context of its own and gives what the driver answered and the device found.
 fn run(case: &Case, fault: bool) -> (CUresult, String) {
@@ -68,7 +97,8 @@ fn run(case: &Case, fault: bool) -> (CUresult, String) {
     let function = module.load_function(case.name).expect("the kernel");
     let n = 30i32;
     let host: Vec<i32> = (0..n).collect();
-    let (result, record) = oblate_softgpu::record(|| {
+    let schedules = if fault { case.schedules } else { SCHEDULES };
+    let run = || {
         let x = stream.clone_htod(&host).expect("the input");
         // SAFETY: what is not initialised is the point of a case; the device says who reads it.
         let mut y = unsafe { stream.alloc::<i32>(host.len()) }.expect("the output");
@@ -78,7 +108,8 @@ fn run(case: &Case, fault: bool) -> (CUresult, String) {
             _ => x.device_ptr(&stream).0,
         };
         let kept = (freed == 0).then_some(x); // otherwise freed here
-        let config = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (case.threads, 1, 1), shared_mem_bytes: 0 };
+        let config =
+            LaunchConfig { grid_dim: (case.blocks, 1, 1), block_dim: (case.threads, 1, 1), shared_mem_bytes: 0 };
         let mut launch = stream.launch_builder(&function);
         launch.arg(&pointer).arg(&mut y).arg(&n);
         // SAFETY: a faulty case accesses what it must not; the device refuses it.
@@ -89,7 +120,8 @@ fn run(case: &Case, fault: bool) -> (CUresult, String) {
             Ok(()) => CUresult::CUDA_SUCCESS,
             Err(DriverError(code)) => code,
         }
-    });
+    };
+    let (result, record) = oblate_softgpu::record(|| oblate_softgpu::schedules(schedules, run));
     // Where the host's memory lies is another matter in each run.
     let address = format!("{:#x}", host.as_ptr() as u64);
     let text: Vec<String> = record.findings.iter().map(|finding| format!("{finding}\n")).collect();
@@ -98,8 +130,11 @@ fn run(case: &Case, fault: bool) -> (CUresult, String) {
 
 #[test]
 fn each_finding_has_its_text_and_a_clean_twin() {
-    // SAFETY: no other thread of this process is running yet that could read the environment.
-    unsafe { std::env::set_var("SOFTGPU_WATCHDOG", "2000000") };
+    // With one worker, which of two racing accesses comes first is the same in every run.
+    for (name, value) in [("SOFTGPU_WATCHDOG", "2000000"), ("SOFTGPU_WORKERS", "1"), ("SOFTGPU_CHECKS", "all")] {
+        // SAFETY: no other thread of this process is running yet that could read the environment.
+        unsafe { std::env::set_var(name, value) };
+    }
     oblate_softgpu::install_as(Choice::Software).expect("the software device");
     let mut wrong = Vec::new();
     for case in CASES {

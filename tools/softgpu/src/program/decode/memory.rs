@@ -8,6 +8,7 @@ use crate::memory::{LOCAL_BASE, PARAM_BASE, SHARED_BASE};
 use crate::program::{Access, Address, AtomicOp, Constant, Kind, NONE, Number, Slot};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Base, Operand, Scope, Space, Type};
+use crate::races::clocks::Reach;
 
 /// The space of a modifier.
 fn space(form: &Matched) -> Space {
@@ -35,6 +36,11 @@ fn element(name: &str) -> (Number, u8) {
         _ => Number::Bits,
     };
     (number, Type::named(name).map_or(4, Type::bytes))
+}
+
+/// Who sees what an operation of this form orders.
+fn reach(form: &Matched) -> Reach {
+    if form.has("cta") { Reach::Block } else { Reach::Device }
 }
 
 impl Builder<'_> {
@@ -136,6 +142,7 @@ impl Builder<'_> {
             operands: [NONE; 2],
             atomic: None,
             strong,
+            releases: (form.has("release") || form.has("acq_rel")).then(|| reach(form)),
         })
     }
 
@@ -231,6 +238,7 @@ impl Builder<'_> {
             operands: [NONE; 2],
             atomic: None,
             strong: false,
+            releases: None,
         };
         self.push_access(Kind::CopyAsync, form.form.class, access, [NONE, NONE, size, NONE]);
         Ok(())

@@ -16,7 +16,7 @@ extern "C" __global__ void atomics(unsigned* words, unsigned long long* longs, i
   atomicMax(&signs[1], static_cast<int>(i) - 1000);
   atomicAdd(f, 1.f);
   unsigned long long* bits = reinterpret_cast<unsigned long long*>(d);
-  unsigned long long seen = *bits, expected;
+  unsigned long long seen = *static_cast<volatile unsigned long long*>(bits), expected;  // others are changing it
   do {
     expected = seen;
     seen = atomicCAS(bits, expected, __double_as_longlong(__longlong_as_double(expected) + 0.5));
