@@ -12,17 +12,20 @@ use oblate_cli::{Tensor, validate};
 /// Another seed than the default of `oblate validate`, so that the two do not try the same numbers.
 const SEED: u64 = 1;
 
+/// Under which the software device runs each case once more.
+const SCHEDULES: u32 = 2;
+
 /// One device for all tests: a GPU where there is one, else the software device, as `OBLATE_DEVICE` says.
 fn session() -> &'static Session {
     static SESSION: OnceLock<Session> = OnceLock::new();
     SESSION.get_or_init(|| Session::open(Choice::environment().unwrap()).unwrap())
 }
 
-/// Every case of the operation: right, the same bits again, at other addresses and in place, a row's bits alone.
+/// Every case of the operation: right, the same bits again, under other schedules, at other addresses and in place, a row's bits alone.
 fn passes(operation: &str) {
     let cases = cases::of(operation);
     assert!(!cases.is_empty());
-    let outcomes = cases.iter().map(|recipe| validate::check(session(), recipe, SEED));
+    let outcomes = cases.iter().map(|recipe| validate::check(session(), recipe, SEED, SCHEDULES));
     let wrong: Vec<String> = outcomes
         .flat_map(|outcome| {
             let name = outcome.name;
