@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ptx::Listing;
 
+/// Under which each case runs once more: a barrier that is missing may show under one alone.
+const SCHEDULES: u32 = 2;
+
 /// Warp instructions after which a block does not end: a hundred times what any block of the cases takes.
 const WATCHDOG: u64 = 50_000_000;
 
@@ -103,7 +106,7 @@ fn judge(job: Job, recipes: &[Recipe], seed: u64, killers: &mut Vec<usize>) -> V
             }
         };
         for case in cases {
-            let outcome = check(&session, &recipes[case], seed);
+            let outcome = check(&session, &recipes[case], seed, SCHEDULES);
             if let Some(problem) = outcome.problems.first() {
                 killers.retain(|&killer| killer != case);
                 killers.push(case);
