@@ -16,7 +16,8 @@ thread_local! {
 /// [`FindingKind::ScheduleDependent`], which names the first bits that do and who wrote them; the findings of the other
 /// runs are reported too. Memory is left as the launch in turn has it.
 ///
-/// Each schedule runs on one thread of the host.
+/// Each schedule runs on one thread of the host, and must have its context for itself: memory that another thread's launches
+/// or copies change meanwhile is taken for the launch's own.
 pub fn schedules<T>(count: u32, body: impl FnOnce() -> T) -> T {
     struct Restore(u32);
     impl Drop for Restore {
