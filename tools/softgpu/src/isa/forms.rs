@@ -562,7 +562,7 @@ mod tests {
                 .unwrap();
             // The shortest spelling: the first type, no vector, no cache policy.
             let opcode = spellings(base, items).pop().unwrap();
-            let wide = opcode.ends_with("64");
+            let wide = opcode.ends_with("64") || opcode.contains(".f64.");
             let space = if opcode.contains("shared") { "s" } else { "%a" };
             let narrow = if opcode.ends_with("16") && line.class != Class::Tensor { "%h" } else { "%d" };
             let operands: Vec<String> = line
