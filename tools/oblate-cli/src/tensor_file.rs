@@ -1,12 +1,15 @@
 //! Tensors in files: read whole, written whole or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::tensor::Tensor;
 use crate::{Error, Result};
@@ -26,10 +29,47 @@ pub fn read(path: &Path) -> Result<Tensors> {
 /// Every tensor of the bytes of a safetensors file; what is wrong with them, in words.
 pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<Tensors, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| one_line(&error.to_string()))?;
+    Names::check(bytes)?;
     Ok(file
         .iter()
         .map(|(name, view)| (name.to_owned(), Tensor::new(view.dtype(), view.shape(), view.data().to_vec())))
         .collect())
+}
+
+/// The names in the header of a file, each of which may be there once: safetensors keeps the last of several.
+struct Names;
+
+impl Names {
+    /// Of the bytes of a file that safetensors can read.
+    fn check(bytes: &[u8]) -> std::result::Result<(), String> {
+        let mut header = serde_json::Deserializer::from_slice(bytes.get(8..).unwrap_or_default());
+        Self::deserialize(&mut header).map(|Self| ()).map_err(|error| error.to_string())
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tensors by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+            if names.contains(&name) {
+                return Err(A::Error::custom(format_args!("{name} is there twice")));
+            }
+            names.insert(name);
+        }
+        Ok(self)
+    }
 }
 
 /// Writes the tensors to a temporary file beside `path`, which then takes the name; where `path` is a device or a pipe,
@@ -132,6 +172,18 @@ mod tests {
         for length in 0..whole.len() {
             assert!(parse(&whole[..length]).is_err(), "{length} of {} bytes", whole.len());
         }
+    }
+
+    #[test]
+    fn a_name_that_is_there_twice_is_malformed() {
+        let one = r#""a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}"#;
+        let parsed = |header: &str| {
+            let length = u64::try_from(header.len()).unwrap().to_le_bytes();
+            parse(&[&length[..], header.as_bytes(), &[7]].concat())
+        };
+        assert_eq!(parsed(&format!("{{{one}}}")).unwrap().len(), 1);
+        let error = parsed(&format!("{{{one},{one}}}")).unwrap_err();
+        assert!(error.starts_with("a is there twice at line 1"), "{error}");
     }
 
     #[test]
