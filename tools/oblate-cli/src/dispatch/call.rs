@@ -219,7 +219,7 @@ impl Call {
 pub fn condition(when: When) -> Option<String> {
     Some(match when {
         When::Is(parameter, value) => format!("with {parameter}={value}"),
-        When::IsNot(parameter, value) => format!("without {parameter}={value}"),
+        When::IsNot(parameter, value) => format!("with another {parameter} than {value}"),
         When::Set(parameter) => format!("when {parameter} is set"),
         When::Rank(tensor, rank) => format!("when {tensor} has {rank} dimensions"),
         _ => return None,
