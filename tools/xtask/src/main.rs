@@ -100,13 +100,14 @@ fn main() -> ExitCode {
         Command::Check => check::all(&root).map(|()| ExitCode::SUCCESS),
         Command::Test { all, filters } => test::run(&root, all, &filters),
         Command::Validate { arguments } => toolkit::nvcc(&root)
-            .and_then(|_| process::exit_code(&mut program(&root, "oblate", &["validate"], &arguments))),
+            .and_then(|_| process::exit_code(&mut program(&root, ["oblate-cli", "oblate"], &["validate"], &arguments))),
         Command::Report { arguments } => toolkit::nvcc(&root).and_then(|_| {
-            let mut report = program(&root, "oblate", &["report"], &arguments);
+            let mut report = program(&root, ["oblate-cli", "oblate"], &["report"], &arguments);
             process::exit_code(report.env("OBLATE_CUDA_ARCHS", nvcc::DEFAULT_ARCHITECTURES))
         }),
-        Command::Mutants { arguments } => toolkit::nvcc(&root)
-            .and_then(|_| process::exit_code(&mut program(&root, "oblate-mutants", &[], &arguments))),
+        Command::Mutants { arguments } => toolkit::nvcc(&root).and_then(|_| {
+            process::exit_code(&mut program(&root, ["oblate-mutants", "oblate-mutants"], &[], &arguments))
+        }),
         Command::Bindgen { check } => {
             let run = if check { bindings::check } else { bindings::write };
             run(&root).map(|()| ExitCode::SUCCESS)
@@ -129,9 +130,9 @@ fn root() -> PathBuf {
     package.ancestors().nth(2).unwrap_or(&package).to_path_buf()
 }
 
-/// Builds a program of the workspace and hands over to it.
-fn program(root: &Path, name: &str, first: &[&str], arguments: &[OsString]) -> Process {
+/// Builds a program of one of the workspace's packages and hands over to it.
+fn program(root: &Path, [package, name]: [&str; 2], first: &[&str], arguments: &[OsString]) -> Process {
     let mut cargo = process::cargo(root);
-    cargo.args(["run", "--release", "--bin", name, "--"]).args(first).args(arguments);
+    cargo.args(["run", "--release", "--package", package, "--bin", name, "--"]).args(first).args(arguments);
     cargo
 }
