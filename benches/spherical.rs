@@ -88,27 +88,30 @@ impl Call {
         };
         // Between -2 and 2, different in neighbouring columns and rows; what they are does not change the work.
         let logit = |i: usize| half::bf16::from_f32((i * 7919 % 1021) as f32 / 255.0 - 2.0);
-        let logits: Vec<half::bf16> = (0..rows * classes).map(logit).collect();
+        // The driver gives no memory of no bytes: one element stands for none, and `run` takes none of it.
+        let logits: Vec<half::bf16> = (0..(rows * classes).max(1)).map(logit).collect();
         let targets: Vec<i64> =
-            (0..rows).map(|row| i64::try_from(row % classes)).collect::<std::result::Result<_, _>>()?;
+            (0..rows.max(1)).map(|row| i64::try_from(row % classes)).collect::<std::result::Result<_, _>>()?;
         Ok(Self {
             stream: stream.clone(),
             handle,
             shape,
             logits: stream.clone_htod(&logits)?,
             targets: stream.clone_htod(&targets)?,
-            loss: stream.alloc_zeros(rows)?,
-            grad_logits: stream.alloc_zeros(rows * classes)?,
+            loss: stream.alloc_zeros(rows.max(1))?,
+            grad_logits: stream.alloc_zeros((rows * classes).max(1))?,
             workspace: Workspace::new(&device, workspace_bytes)?,
         })
     }
 
     /// Puts one run on the stream.
     fn run(&mut self) -> oblate::Result<()> {
-        let (rows, shape) = ([self.shape[0]], self.shape);
-        let (logits, targets) = (View::new(&self.logits, shape), View::new(&self.targets, rows));
-        let loss = ViewMut::new(&mut self.loss, rows);
-        let grad_logits = Some(ViewMut::new(&mut self.grad_logits, shape));
+        let (rows, shape) = (self.shape[0], self.shape);
+        let elements = shape[0] * shape[1];
+        let logits = View::part(self.logits.slice(..elements), shape);
+        let targets = View::part(self.targets.slice(..rows), [rows]);
+        let loss = ViewMut::part(self.loss.slice_mut(..rows), [rows]);
+        let grad_logits = Some(ViewMut::part(self.grad_logits.slice_mut(..elements), shape));
         match &self.handle {
             Handle::Dense(handle) => {
                 let tensors = DenseTensors::new(logits, targets);
