@@ -1,6 +1,8 @@
 //! Contraction: a multiplication and the addition that alone uses its product become one multiply-add, rounded once. The
 //! ISA lets ptxas do so where neither names a rounding; what nvcc wants fused it has mostly fused already.
 
+use smallvec::smallvec;
+
 use super::decode::ends_run;
 use crate::ptx::ast::{Base, Function, Instruction, Module, Operand, RegisterId};
 
@@ -138,7 +140,7 @@ fn fusion(function: &Function, product: usize) -> Option<Fusion> {
         let (addend, negated) = if x == own { (y, y) } else { (x, a) };
         let negation = subtracts.then(|| Instruction {
             opcode: format!("neg.{}", of_sum.kind).into(),
-            operands: vec![own.clone(), negated.clone()],
+            operands: smallvec![own.clone(), negated.clone()],
             ..add.clone()
         });
         let [factor, addend] = match (subtracts, x == own) {
@@ -150,7 +152,7 @@ fn fusion(function: &Function, product: usize) -> Option<Fusion> {
         let sat = if of_sum.sat { ".sat" } else { "" };
         let multiply_add = Instruction {
             opcode: format!("fma.rn{ftz}{sat}.{}", of_sum.kind).into(),
-            operands: vec![d.clone(), factor.clone(), b.clone(), addend.clone()],
+            operands: smallvec![d.clone(), factor.clone(), b.clone(), addend.clone()],
             ..add.clone()
         };
         return Some(Fusion { sum, negation, multiply_add });

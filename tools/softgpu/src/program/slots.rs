@@ -65,6 +65,16 @@ impl Set {
         }
         changed
     }
+    fn take_away(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
+    }
+    /// What is live behind a block.
+    fn become_live_out(&mut self, block: &Span, live_in: &[Self]) {
+        self.0.fill(0);
+        for &successor in &block.successors {
+            self.add(&live_in[successor as usize]);
+        }
+    }
     fn each(&self) -> impl Iterator<Item = RegisterId> {
         self.0.iter().zip(0u32..).flat_map(|(&word, index)| {
             std::iter::successors(Some(word), |w| Some(w & w.wrapping_sub(1)))
@@ -117,20 +127,41 @@ pub(crate) fn assign(widths: &[u8], first: Slot, blocks: &[Span], steps: &[Step]
     Ok(Assignment { slots, count: u32::try_from(next).map_err(|_| TooManySlots)? })
 }
 
+/// What a block does to the registers that are live where it ends.
+struct Effect {
+    /// Read before the block writes them.
+    reads: Set,
+    /// Written for all lanes.
+    writes: Set,
+}
+
+impl Effect {
+    fn of(registers: usize, block: &Span, steps: &[Step]) -> Self {
+        let mut effect = Self { reads: Set::new(registers), writes: Set::new(registers) };
+        for step in steps[block.first as usize..block.end as usize].iter().rev() {
+            if !step.keeps {
+                for &register in &step.defs {
+                    effect.reads.remove(register);
+                    effect.writes.insert(register);
+                }
+            }
+            step.uses.iter().for_each(|&register| effect.reads.insert(register));
+        }
+        effect
+    }
+}
+
 /// The hull of each register's live points, in layout order.
 fn intervals(registers: usize, blocks: &[Span], steps: &[Step]) -> Vec<Interval> {
-    let mut live_in = vec![Set::new(registers); blocks.len()];
+    let effects: Vec<Effect> = blocks.iter().map(|block| Effect::of(registers, block, steps)).collect();
+    let mut live_in: Vec<Set> = effects.iter().map(|effect| effect.reads.clone()).collect();
+    let mut live = Set::new(registers);
     let mut changed = true;
     while changed {
         changed = false;
-        for index in (0..blocks.len()).rev() {
-            let mut live = live_out(registers, &blocks[index], &live_in);
-            for step in steps[blocks[index].first as usize..blocks[index].end as usize].iter().rev() {
-                if !step.keeps {
-                    step.defs.iter().for_each(|&register| live.remove(register));
-                }
-                step.uses.iter().for_each(|&register| live.insert(register));
-            }
+        for (index, effect) in effects.iter().enumerate().rev() {
+            live.become_live_out(&blocks[index], &live_in);
+            live.take_away(&effect.writes);
             changed |= live_in[index].add(&live);
         }
     }
@@ -141,7 +172,8 @@ fn intervals(registers: usize, blocks: &[Span], steps: &[Step]) -> Vec<Interval>
     };
     for (index, block) in blocks.iter().enumerate() {
         live_in[index].each().for_each(|register| touch(register, 2 * block.first));
-        live_out(registers, block, &live_in).each().for_each(|register| touch(register, 2 * block.end));
+        live.become_live_out(block, &live_in);
+        live.each().for_each(|register| touch(register, 2 * block.end));
         for at in block.first..block.end {
             let step = &steps[at as usize];
             let read_until = if step.in_place { 2 * at } else { 2 * at + 1 };
@@ -159,14 +191,6 @@ fn intervals(registers: usize, blocks: &[Span], steps: &[Step]) -> Vec<Interval>
     }
     let named = hulls.into_iter().zip(0..).filter(|((first, _), _)| *first != u32::MAX);
     named.map(|((first, last), register)| Interval { register, first, last }).collect()
-}
-
-fn live_out(registers: usize, block: &Span, live_in: &[Set]) -> Set {
-    let mut live = Set::new(registers);
-    for &successor in &block.successors {
-        live.add(&live_in[successor as usize]);
-    }
-    live
 }
 
 #[cfg(test)]

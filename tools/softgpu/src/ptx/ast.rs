@@ -1,6 +1,9 @@
 //! A PTX module as the parser gives it: scopes resolved, every modifier kept, nothing interpreted yet.
 
+use std::ops::Range;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 /// Index into [`Function::registers`]. Scopes are lexical in PTX; the parser has resolved them, so an id is one register.
 pub(crate) type RegisterId = u32;
@@ -24,6 +27,13 @@ pub(crate) struct Module {
     pub(crate) locations: Vec<Location>,
     /// The text, for messages.
     pub(crate) text: Arc<str>,
+}
+
+impl Module {
+    /// `%r12`.
+    pub(crate) fn name(&self, register: &Register) -> &str {
+        self.text.get(register.name.start as usize..register.name.end as usize).unwrap_or("a register")
+    }
 }
 
 /// A `.loc`: file, line, column, and where it was inlined.
@@ -169,8 +179,8 @@ pub(crate) struct Function {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Register {
-    /// `%r12`, for messages.
-    pub(crate) name: Arc<str>,
+    /// Where `%r12` stands in [`Module::text`], for messages.
+    pub(crate) name: Range<u32>,
     pub(crate) kind: Type,
 }
 
@@ -180,7 +190,7 @@ pub(crate) struct Instruction {
     pub(crate) guard: Option<(RegisterId, bool)>,
     /// With every modifier, as written: `ld.global.nc.v4.u32`.
     pub(crate) opcode: Arc<str>,
-    pub(crate) operands: Vec<Operand>,
+    pub(crate) operands: SmallVec<[Operand; 4]>,
     /// Line of the PTX text, from 1.
     pub(crate) line: u32,
     /// Index into [`Module::locations`].

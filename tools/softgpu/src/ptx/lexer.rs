@@ -1,5 +1,7 @@
 //! Bytes of PTX text to tokens.
 
+use rustc_hash::FxHashMap;
+
 use super::PtxError;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -8,6 +10,9 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// `.reg`, with its dot.
     Directive(&'a str),
+    /// What follows `.loc` on its line. Nearly half of a text with `-lineinfo` is such lines, so that each is one token;
+    /// nothing in it is needed until its statement is parsed.
+    Location(&'a str),
     /// An integer literal's bits; the sign is a token of its own.
     Integer(u64),
     /// `0f3F800000`.
@@ -21,24 +26,107 @@ pub(super) enum Token<'a> {
     End,
 }
 
+/// A token as it is kept: half as large, for there are hundreds of thousands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lexeme<'a> {
-    pub(super) token: Token<'a>,
+pub(super) struct Lexeme {
+    /// Of a number its bits, of a text its start and, in the upper half, its length.
+    payload: u64,
     /// From 1.
     pub(super) line: u32,
+    kind: Kind,
 }
 
-/// All tokens of `source`, ended by [`Token::End`].
-pub(super) fn lex(source: &str) -> Result<Vec<Lexeme<'_>>, PtxError> {
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Word,
+    Directive,
+    Location,
+    Integer,
+    F32,
+    F64,
+    Text,
+    Mark,
+    End,
+}
+
+impl Lexeme {
+    fn new(token: Token<'_>, line: u32, source: &str) -> Self {
+        let place = |text: &str| {
+            let start = text.as_ptr().addr() - source.as_ptr().addr();
+            start as u64 | (text.len() as u64) << 32
+        };
+        let (kind, payload) = match token {
+            Token::Word(text) => (Kind::Word, place(text)),
+            Token::Directive(text) => (Kind::Directive, place(text)),
+            Token::Location(text) => (Kind::Location, place(text)),
+            Token::Integer(bits) => (Kind::Integer, bits),
+            Token::F32(bits) => (Kind::F32, u64::from(bits)),
+            Token::F64(bits) => (Kind::F64, bits),
+            Token::Text(text) => (Kind::Text, place(text)),
+            Token::Mark(byte) => (Kind::Mark, u64::from(byte)),
+            Token::End => (Kind::End, 0),
+        };
+        Self { payload, line, kind }
+    }
+
+    /// `source` is the text that was lexed.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the payload is taken apart")]
+    pub(super) fn token<'a>(&self, source: &'a str) -> Token<'a> {
+        let text = || {
+            let start = self.payload as u32 as usize;
+            &source[start..start + (self.payload >> 32) as usize]
+        };
+        match self.kind {
+            Kind::Word => Token::Word(text()),
+            Kind::Directive => Token::Directive(text()),
+            Kind::Location => Token::Location(text()),
+            Kind::Integer => Token::Integer(self.payload),
+            Kind::F32 => Token::F32(self.payload as u32),
+            Kind::F64 => Token::F64(self.payload),
+            Kind::Text => Token::Text(text()),
+            Kind::Mark => Token::Mark(self.payload as u8),
+            Kind::End => Token::End,
+        }
+    }
+}
+
+/// The tokens of a text.
+pub(super) struct Lexed {
+    /// Ended by [`Token::End`].
+    pub(super) lexemes: Vec<Lexeme>,
+    /// By the lexeme of an opening brace, the lexemes of the labels directly in it: they may be used before they come.
+    pub(super) labels: FxHashMap<usize, Vec<usize>>,
+}
+
+/// All tokens of `source`.
+pub(super) fn lex(source: &str) -> Result<Lexed, PtxError> {
+    if u32::try_from(source.len()).is_err() {
+        return Err(PtxError::new(source, 1, "a text of 4 GiB or more"));
+    }
     let mut lexer = Lexer { source, bytes: source.as_bytes(), at: 0, line: 1 };
-    let mut lexemes = Vec::with_capacity(source.len() / 4);
+    let mut lexemes: Vec<Lexeme> = Vec::with_capacity(source.len() / 6);
+    let mut labels: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
+    let mut open = Vec::new();
     loop {
         lexer.skip_space()?;
         let line = lexer.line;
         let token = lexer.token()?;
-        lexemes.push(Lexeme { token, line });
+        match token {
+            Token::Mark(b'{') => open.push(lexemes.len()),
+            Token::Mark(b'}') => {
+                open.pop();
+            }
+            Token::Mark(b':') if lexemes.last().is_some_and(|last| last.kind == Kind::Word) => {
+                if let Some(&brace) = open.last() {
+                    labels.entry(brace).or_default().push(lexemes.len() - 1);
+                }
+            }
+            _ => {}
+        }
+        lexemes.push(Lexeme::new(token, line, source));
         if token == Token::End {
-            return Ok(lexemes);
+            return Ok(Lexed { lexemes, labels });
         }
     }
 }
@@ -85,7 +173,7 @@ impl<'a> Lexer<'a> {
                 b' ' | b'\t' | b'\r' | 0x0b | 0x0c => self.at += 1,
                 b'/' if self.peek(1) == b'/' => {
                     let rest = &self.bytes[self.at..];
-                    self.at += rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+                    self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                 }
                 b'/' if self.peek(1) == b'*' => {
                     let Some(length) = self.source[self.at + 2..].find("*/") else {
@@ -112,7 +200,10 @@ impl<'a> Lexer<'a> {
             b'.' if follows(self.peek(1)) => {
                 self.at += 1;
                 self.skip_suffix(false);
-                Ok(Token::Directive(&self.source[start..self.at]))
+                match &self.source[start..self.at] {
+                    ".loc" => Ok(Token::Location(self.rest_of_line())),
+                    directive => Ok(Token::Directive(directive)),
+                }
             }
             b'0'..=b'9' => self.number(),
             b'"' => {
@@ -135,6 +226,15 @@ impl<'a> Lexer<'a> {
                 Err(self.error(format!("an unexpected character {character:?}")))
             }
         }
+    }
+
+    /// Up to the end of the line or to a comment.
+    fn rest_of_line(&mut self) -> &'a str {
+        let rest = &self.source[self.at..];
+        let line = &rest[..memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())];
+        let line = &line[..memchr::memchr(b'/', line.as_bytes()).unwrap_or(line.len())];
+        self.at += line.len();
+        line
     }
 
     /// Letters and digits, `::` between them, and with `dots` what follows by a dot.

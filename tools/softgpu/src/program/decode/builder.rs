@@ -348,7 +348,7 @@ impl<'a> Builder<'a> {
         if has == bytes {
             return Ok(());
         }
-        let name = self.function.registers.get(id as usize).map_or("a register", |register| &*register.name);
+        let name = self.function.registers.get(id as usize).map_or("a register", |it| self.module.name(it));
         Err(self.error(format!("{name} has {}, expected {}", bits(has), bits(bytes))))
     }
 

@@ -107,7 +107,7 @@ impl Builder<'_> {
             if let Operand::Register(register) = operand {
                 let bytes = self.register_bytes(*register);
                 if bytes == 1 || bytes < element_bytes {
-                    let name = &self.function.registers[*register as usize].name;
+                    let name = self.module.name(&self.function.registers[*register as usize]);
                     return Err(self.error(format!(
                         "{name} has {}, expected at least {}",
                         bits(bytes),

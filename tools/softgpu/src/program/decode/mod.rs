@@ -14,6 +14,7 @@ mod tests;
 mod warp;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustc_hash::FxHashMap;
 
@@ -59,12 +60,11 @@ pub(crate) fn decode_for(module: &ast::Module, modes: Modes) -> Result<Program, 
         })
         .collect();
     let mut program = Program { locations, variables: variables(module, &layout)?, ..Program::default() };
+    let bodies: Vec<usize> = (0..module.functions.len()).filter(|&index| module.functions[index].has_body).collect();
     let mut forms = FxHashMap::default();
-    for (index, function) in module.functions.iter().enumerate() {
-        if function.has_body {
-            let decoded = decode_function(module, &layout, index, &mut forms, &mut program, modes)?;
-            program.functions.push(decoded);
-        }
+    for (&index, plan) in bodies.iter().zip(plans(module, &layout, &bodies, modes)) {
+        let decoded = build(module, &layout, index, &plan?, &mut forms, &mut program, modes)?;
+        program.functions.push(decoded);
     }
     link_runs(&mut program);
     Ok(program)
@@ -174,14 +174,59 @@ fn runs(function: &ast::Function) -> (Vec<Run>, Vec<usize>) {
     (runs, labels)
 }
 
-fn decode_function(
+/// Where everything of a function will lie.
+struct Plan {
+    runs: Vec<Run>,
+    /// The runs that can be reached, in the order of their blocks.
+    order: Vec<usize>,
+    /// Each run's block, or `u32::MAX`.
+    place: Vec<u32>,
+    /// Each label's block.
+    label_places: Vec<u32>,
+    /// The first op of each block.
+    firsts: Vec<u32>,
+    slots: slots::Assignment,
+}
+
+/// A module with fewer instructions is not worth a thread.
+const WORTH_A_THREAD: usize = 4096;
+
+/// The plan of each of the functions, which have nothing to do with each other: on every core, where there is much to do.
+fn plans(module: &ast::Module, layout: &Layout, bodies: &[usize], modes: Modes) -> Vec<Result<Plan, PtxError>> {
+    let instructions: usize = bodies.iter().map(|&index| module.functions[index].instructions.len()).sum();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(bodies.len()).min(1 + instructions / WORTH_A_THREAD);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut forms = FxHashMap::default();
+        let mut done = Vec::new();
+        while let Some((at, &index)) = bodies.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((at, plan(module, layout, index, &mut forms, modes)));
+        }
+        done
+    };
+    let mut plans: Vec<_> = std::thread::scope(|scope| {
+        let others: Vec<_> =
+            (1..threads).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let own = work();
+        let joined = others.into_iter().flat_map(|other| match other.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.chain(own).collect()
+    });
+    plans.sort_by_key(|(at, _)| *at);
+    plans.into_iter().map(|(_, plan)| plan).collect()
+}
+
+/// The first time round: what is read and written where, and so the slots.
+fn plan(
     module: &ast::Module,
     layout: &Layout,
     index: usize,
     forms: &mut builder::Forms,
-    program: &mut Program,
     modes: Modes,
-) -> Result<Function, PtxError> {
+) -> Result<Plan, PtxError> {
     let function = &module.functions[index];
     let (runs, labels) = runs(function);
     let order = control_flow::layout(&runs.iter().map(|run| run.successors.clone()).collect::<Vec<_>>());
@@ -189,9 +234,8 @@ fn decode_function(
     for (at, &run) in (0..).zip(&order) {
         place[run] = at;
     }
-    let label_places: Vec<u32> = labels.iter().map(|&run| place[run]).collect();
+    let label_places = labels.iter().map(|&run| place[run]).collect();
 
-    // First: what is read and written where. Instructions that cannot be reached are looked at too, for errors alone.
     let mut scratch = Program::default();
     let mut survey = Builder::new(module, layout, index, forms, &mut scratch, modes);
     let mut spans = Vec::with_capacity(order.len());
@@ -202,26 +246,42 @@ fn decode_function(
         let successors = runs[run].successors.iter().map(|&successor| place[successor]).collect();
         spans.push(Span { first, end: survey.op_count(), successors });
     }
-    let surveyed = survey.survey();
+    let (steps, widths) = survey.survey();
+    // Instructions that cannot be reached are looked at too, for errors alone.
     for (run, _) in place.iter().enumerate().filter(|(_, at)| **at == u32::MAX) {
         build_run(&mut survey, function, &runs, run, None, &place)?;
     }
-    let (steps, widths) = surveyed;
-    let error = |what: &str| PtxError::new(&module.text, function.line, what);
-    let too_many = "more registers are live at once than this device has slots";
-    let assignment = slots::assign(&widths, 0, &spans, &steps).map_err(|_| error(too_many))?;
+    let slots = slots::assign(&widths, 0, &spans, &steps).map_err(|_| too_many_slots(module, function))?;
+    let firsts = spans.iter().map(|span| span.first).collect();
+    Ok(Plan { runs, order, place, label_places, firsts, slots })
+}
 
-    // Then the operations.
-    let base = u32::try_from(program.ops.len()).map_err(|_| error("too many instructions"))?;
+fn too_many_slots(module: &ast::Module, function: &ast::Function) -> PtxError {
+    PtxError::new(&module.text, function.line, "more registers are live at once than this device has slots")
+}
+
+/// The second time round: appends the operations.
+fn build(
+    module: &ast::Module,
+    layout: &Layout,
+    index: usize,
+    plan: &Plan,
+    forms: &mut builder::Forms,
+    program: &mut Program,
+    modes: Modes,
+) -> Result<Function, PtxError> {
+    let function = &module.functions[index];
+    let base = u32::try_from(program.ops.len())
+        .map_err(|_| PtxError::new(&module.text, function.line, "too many instructions"))?;
     let first_block = program.blocks.len();
     let mut builder = Builder::new(module, layout, index, forms, program, modes);
-    builder.place(&assignment, base, spans.iter().map(|span| base + span.first).collect(), label_places);
-    for (at, &run) in order.iter().enumerate() {
+    builder.place(&plan.slots, base, plan.firsts.iter().map(|first| base + first).collect(), plan.label_places.clone());
+    for (at, &run) in plan.order.iter().enumerate() {
         builder.open_block();
-        build_run(&mut builder, function, &runs, run, order.get(at + 1).copied(), &place)?;
+        build_run(&mut builder, function, &plan.runs, run, plan.order.get(at + 1).copied(), &plan.place)?;
     }
-    let (constants, specials, slots) = builder.finish().ok_or_else(|| error(too_many))?;
-    debug_assert_eq!(program.blocks.len() - first_block, order.len());
+    let (constants, specials, slots) = builder.finish().ok_or_else(|| too_many_slots(module, function))?;
+    debug_assert_eq!(program.blocks.len() - first_block, plan.order.len());
 
     let frame = &layout.frames[index];
     let params = function.params.iter().zip(&frame.params);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::variables::index;
 use super::{Parser, PtxError, Token};
@@ -55,6 +56,12 @@ fn split_number(name: &str) -> Option<(&str, u32)> {
     if number.len() > 1 && number.starts_with('0') { None } else { Some((prefix, number.parse().ok()?)) }
 }
 
+/// Where a piece of the text stands in it.
+fn place_in(source: &str, piece: &str) -> std::ops::Range<u32> {
+    let start = u32::try_from(piece.as_ptr().addr() - source.as_ptr().addr()).unwrap_or(u32::MAX);
+    start..start.saturating_add(u32::try_from(piece.len()).unwrap_or(0))
+}
+
 impl<'a> Parser<'a> {
     pub(super) fn declare(&mut self, name: &'a str, meaning: Name, line: u32) -> Result<(), PtxError> {
         let Some(scope) = self.scopes.0.last_mut() else { return Ok(()) };
@@ -82,7 +89,7 @@ impl<'a> Parser<'a> {
             }
             if let Some((range, number)) = range {
                 let id = index(&self.function.registers);
-                self.function.registers.push(Register { name: Arc::from(name), kind: range.kind });
+                self.function.registers.push(Register { name: place_in(self.source, name), kind: range.kind });
                 if number < MOST_DENSE {
                     let length = range.registers.len().max(number as usize + 1);
                     range.registers.resize(length, None);
@@ -114,8 +121,8 @@ impl<'a> Parser<'a> {
         self.mark(b'{')?;
         self.scopes.open();
         for at in labels {
-            let Token::Word(name) = self.lexemes[at].token else { continue };
-            let meaning = match self.lexemes.get(at + 2).map(|lexeme| lexeme.token) {
+            let Token::Word(name) = self.lexemes[at].token(self.source) else { continue };
+            let meaning = match self.lexemes.get(at + 2).map(|lexeme| lexeme.token(self.source)) {
                 Some(Token::Directive(".branchtargets" | ".calltargets")) => {
                     self.function.branch_targets.push(Vec::new());
                     Name::Targets(index(&self.function.branch_targets) - 1)
@@ -143,10 +150,10 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 Ok(())
             }
+            Token::Location(line) => self.location(line),
             Token::Directive(name) => match name {
                 ".reg" => self.registers(),
                 ".local" | ".shared" | ".param" | ".global" | ".const" => self.function_variables(),
-                ".loc" => self.location(),
                 ".pragma" => self.pragma(),
                 _ => Err(self.error(format!("unknown directive {name}"))),
             },
@@ -177,7 +184,7 @@ impl<'a> Parser<'a> {
                 }
             } else {
                 self.declare(name, Name::Register(index(&self.function.registers)), line)?;
-                self.function.registers.push(Register { name: Arc::from(name), kind });
+                self.function.registers.push(Register { name: place_in(self.source, name), kind });
             }
             if !self.take_mark(b',') {
                 break;
@@ -230,7 +237,7 @@ impl<'a> Parser<'a> {
         };
         let word = self.word("an opcode")?;
         let opcode = Arc::clone(self.opcodes.entry(word).or_insert_with(|| Arc::from(word)));
-        let mut operands = Vec::new();
+        let mut operands = SmallVec::new();
         if self.peek() != Token::Mark(b';') {
             loop {
                 operands.push(self.operand()?);

@@ -67,7 +67,60 @@ impl<'a> Debug<'a> {
     }
 }
 
-impl Parser<'_> {
+/// What is left of a `.loc` line.
+struct Fields<'a>(&'a str);
+
+impl<'a> Fields<'a> {
+    fn skip_space(&mut self) {
+        self.0 = self.0.trim_ascii_start();
+    }
+
+    fn is_empty(&mut self) -> bool {
+        self.skip_space();
+        self.0.is_empty()
+    }
+
+    fn take(&mut self, mark: u8) -> bool {
+        self.skip_space();
+        let found = self.0.as_bytes().first() == Some(&mark);
+        if found {
+            self.0 = &self.0[1..];
+        }
+        found
+    }
+
+    /// A decimal number, which nothing but a space or a mark follows.
+    fn number(&mut self) -> Option<u32> {
+        self.skip_space();
+        let mut number = 0u32;
+        let mut digits = 0;
+        for byte in self.0.bytes() {
+            if !byte.is_ascii_digit() {
+                break;
+            }
+            number = number.checked_mul(10)?.checked_add(u32::from(byte - b'0'))?;
+            digits += 1;
+        }
+        let ends = !self.0.as_bytes().get(digits).is_some_and(|&byte| is_word(byte));
+        self.0 = if digits > 0 && ends { &self.0[digits..] } else { return None };
+        Some(number)
+    }
+
+    /// A name or a directive; empty where none stands.
+    fn word(&mut self) -> &'a str {
+        self.skip_space();
+        let length = self.0.bytes().take_while(|&byte| is_word(byte)).count();
+        let (word, rest) = self.0.split_at(length);
+        self.0 = rest;
+        word
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.')
+}
+
+impl<'a> Parser<'a> {
     /// `.file 1 "a.cu"`, with a time and a size after it or not.
     pub(super) fn file(&mut self) -> Result<(), PtxError> {
         self.at += 1;
@@ -80,39 +133,58 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `.loc 1 22 3, function_name $L__info_string0, inlined_at 1 7 14`: what stands in the body from here on.
-    pub(super) fn location(&mut self) -> Result<(), PtxError> {
-        self.at += 1;
-        let [file, line, column] = self.place()?;
+    /// `.loc 1 22 3, function_name $L__info_string0, inlined_at 1 7 14`: what stands in the body from here on. `line` is
+    /// what follows `.loc`.
+    pub(super) fn location(&mut self, line: &'a str) -> Result<(), PtxError> {
+        let mut fields = Fields(line);
+        let [file, line, column] = self.place(&mut fields)?;
         let mut place = Place { file, line, column, function: None, inlined_at: None };
-        while self.take_mark(b',') {
-            match self.word("`function_name` or `inlined_at`")? {
-                "function_name" => {
-                    let label = match self.next() {
-                        Token::Word(label) => label,
-                        // `.debug_str+26`: from the section's start.
-                        Token::Directive(_) => "",
-                        _ => return Err(self.error("a function_name without a label")),
-                    };
-                    place.function = Some((label, self.offset()?));
-                }
+        while fields.take(b',') {
+            match fields.word() {
+                "function_name" => match fields.word() {
+                    "" => return Err(self.error("a function_name without a label")),
+                    // `.debug_str+26`: from the section's start.
+                    label => {
+                        let label = if label.starts_with('.') { "" } else { label };
+                        place.function = Some((label, self.label_offset(&mut fields)?));
+                    }
+                },
                 "inlined_at" => {
-                    let [file, line, column] = self.place()?;
+                    let [file, line, column] = self.place(&mut fields)?;
                     let caller = self.debug.latest.get(&(file, line, column)).copied();
                     place.inlined_at = Some(caller.unwrap_or_else(|| {
                         self.debug.id(Place { file, line, column, function: None, inlined_at: None })
                     }));
                 }
+                "" => return Err(self.error("expected `function_name` or `inlined_at` in .loc")),
                 other => return Err(self.error(format!("unknown attribute {other} of .loc"))),
             }
         }
+        if !fields.is_empty() {
+            return Err(self.error(format!("`{}` after .loc", fields.0)));
+        }
+        self.at += 1;
         // Line 0 is how the compiler says that no line stands for what follows.
         self.debug.current = if place.line == 0 { None } else { Some(self.debug.id(place)) };
         Ok(())
     }
 
-    fn place(&mut self) -> Result<[u32; 3], PtxError> {
-        Ok([self.count("a file number")?, self.count("a line")?, self.count("a column")?])
+    fn place(&self, fields: &mut Fields<'a>) -> Result<[u32; 3], PtxError> {
+        let mut number = |what: &str| {
+            fields
+                .number()
+                .ok_or_else(|| self.error(format!("expected a {what} below 2^32 in .loc, came `{}`", fields.0)))
+        };
+        Ok([number("file number")?, number("line")?, number("column")?])
+    }
+
+    /// `+26` behind a label, or nothing.
+    fn label_offset(&self, fields: &mut Fields<'a>) -> Result<i64, PtxError> {
+        if !fields.take(b'+') {
+            return Ok(0);
+        }
+        let offset = fields.number().map(i64::from);
+        offset.ok_or_else(|| self.error(format!("expected an offset in .loc, came `{}`", fields.0)))
     }
 
     /// `.section .debug_str { ... }`: strings as bytes; other sections are stepped over.

@@ -15,7 +15,7 @@ use self::body::Scopes;
 use self::debug::Debug;
 use super::PtxError;
 use super::ast::{Function, Module, Scope, VariableId};
-use super::lexer::{Lexeme, Token, lex};
+use super::lexer::{Lexed, Lexeme, Token, lex};
 
 /// The module that `source` is the text of.
 ///
@@ -24,8 +24,7 @@ use super::lexer::{Lexeme, Token, lex};
 pub(crate) fn parse(source: &str) -> Result<Module, PtxError> {
     // A driver takes text that ends with NUL, and the space before it.
     let source = source.trim_end_matches('\0');
-    let lexemes = lex(source)?;
-    let labels = labels_by_scope(&lexemes);
+    let Lexed { lexemes, labels } = lex(source)?;
     let mut parser = Parser {
         source,
         lexemes,
@@ -46,7 +45,7 @@ pub(crate) fn parse(source: &str) -> Result<Module, PtxError> {
 
 struct Parser<'a> {
     source: &'a str,
-    lexemes: Vec<Lexeme<'a>>,
+    lexemes: Vec<Lexeme>,
     at: usize,
     module: Module,
     /// Names to indices of [`Module::functions`].
@@ -54,7 +53,7 @@ struct Parser<'a> {
     variables: FxHashMap<&'a str, VariableId>,
     /// Each opcode's one string.
     opcodes: FxHashMap<&'a str, Arc<str>>,
-    /// The labels that stand directly in the braces that open at a lexeme: they may be used before they come.
+    /// [`Lexed::labels`].
     labels: FxHashMap<usize, Vec<usize>>,
     /// Of the function whose body is being read.
     scopes: Scopes<'a>,
@@ -62,34 +61,14 @@ struct Parser<'a> {
     debug: Debug<'a>,
 }
 
-/// By the lexeme of an opening brace, the lexemes of the labels directly in it.
-fn labels_by_scope(lexemes: &[Lexeme<'_>]) -> FxHashMap<usize, Vec<usize>> {
-    let mut labels: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
-    let mut open = Vec::new();
-    for (i, pair) in lexemes.windows(2).enumerate() {
-        match (pair[0].token, pair[1].token) {
-            (Token::Mark(b'{'), _) => open.push(i),
-            (Token::Mark(b'}'), _) => {
-                open.pop();
-            }
-            (Token::Word(_), Token::Mark(b':')) => {
-                if let Some(&brace) = open.last() {
-                    labels.entry(brace).or_default().push(i);
-                }
-            }
-            _ => {}
-        }
-    }
-    labels
-}
-
 impl<'a> Parser<'a> {
+    #[inline]
     fn peek(&self) -> Token<'a> {
-        self.lexemes[self.at].token
+        self.lexemes[self.at].token(self.source)
     }
 
     fn peek_after(&self) -> Token<'a> {
-        self.lexemes.get(self.at + 1).map_or(Token::End, |lexeme| lexeme.token)
+        self.lexemes.get(self.at + 1).map_or(Token::End, |lexeme| lexeme.token(self.source))
     }
 
     fn line(&self) -> u32 {
@@ -116,6 +95,7 @@ impl<'a> Parser<'a> {
     fn expected(&self, what: &str) -> PtxError {
         let came = match self.peek() {
             Token::Word(text) | Token::Directive(text) => format!("`{text}`"),
+            Token::Location(_) => "`.loc`".to_owned(),
             Token::Integer(value) => format!("`{value}`"),
             Token::F32(_) | Token::F64(_) => "a float".to_owned(),
             Token::Text(text) => format!("\"{text}\""),
@@ -193,9 +173,7 @@ impl<'a> Parser<'a> {
                 }
                 Token::Directive(".file") => self.file()?,
                 Token::Directive(".section") => self.section()?,
-                Token::Directive(".loc") => {
-                    self.location()?;
-                }
+                Token::Location(line) => self.location(line)?,
                 Token::Directive(".pragma") => self.pragma()?,
                 _ => self.declaration()?,
             }

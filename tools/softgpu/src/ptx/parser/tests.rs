@@ -17,7 +17,7 @@ fn message(text: &str) -> String {
 fn operands(instruction: &str) -> Vec<Operand> {
     let declarations = ".reg .pred %p<4>; .reg .b32 %r<4>; .reg .b64 %rd<4>; .shared .b32 s[4];";
     let module = module(&format!(".visible .entry k(.param .u64 a)\n{{ {declarations} {instruction} }}"));
-    module.functions[0].instructions[0].operands.clone()
+    module.functions[0].instructions[0].operands.to_vec()
 }
 
 #[test]
@@ -195,6 +195,20 @@ fn errors_name_line_and_text() {
             ".global .b64 t[9223372036854775807];",
             "PTX line 4: variable t is larger than 281474976710656 bytes in \".global .b64 t[9223372036854775807];\"",
         ),
+        (".loc 1 2", "PTX line 4: expected a column below 2^32 in .loc, came `` in \".loc 1 2\""),
+        (".loc 1 2x 3", "PTX line 4: expected a line below 2^32 in .loc, came `2x 3` in \".loc 1 2x 3\""),
+        (
+            ".loc 1 4294967296 3",
+            "PTX line 4: expected a line below 2^32 in .loc, came `4294967296 3` in \".loc 1 4294967296 3\"",
+        ),
+        (".loc 1 2 3,", "PTX line 4: expected `function_name` or `inlined_at` in .loc in \".loc 1 2 3,\""),
+        (".loc 1 2 3, at 4", "PTX line 4: unknown attribute at of .loc in \".loc 1 2 3, at 4\""),
+        (".loc 1 2 3, function_name", "PTX line 4: a function_name without a label in \".loc 1 2 3, function_name\""),
+        (
+            ".loc 1 2 3, function_name s+x",
+            "PTX line 4: expected an offset in .loc, came `x` in \".loc 1 2 3, function_name s+x\"",
+        ),
+        (".loc 1 2 3 ret;", "PTX line 4: `ret;` after .loc in \".loc 1 2 3 ret;\""),
         (".entry k() {", "PTX line 4: expected a statement, came the end of the text in \".entry k() {\""),
         ("#", "PTX line 4: an unexpected character '#' in \"#\""),
         ("/* ", "PTX line 4: a comment without an end in \"/*\""),
