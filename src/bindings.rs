@@ -13,10 +13,9 @@
 pub const CHUNK_BYTES: u32 = 2048;
 pub const SLOT_BYTES: u32 = 2080;
 pub const SEGMENT_CHUNKS: u32 = 16;
-pub const PACKED_WARPS: u32 = 8;
+pub const ROW_WARPS: u32 = 8;
 pub const PACKED_MOST_ROWS: u32 = 32;
-pub const PACKED_SLOT_BYTES: u32 = 2560;
-pub const FINISH_ROWS: u32 = 8;
+pub const PACKED_BYTES: u32 = 20512;
 pub const BLOCK_WARPS: u32 = 12;
 pub const MAX_WARPS: u32 = 16;
 pub const STREAM_STAGES: u32 = 2;

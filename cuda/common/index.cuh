@@ -11,7 +11,8 @@
 //
 // Each sector of the gradient has one warp, and a full chunk has CHUNK_BYTES of them: four whole 512-byte requests.
 //
-// Rows that fit a chunk are packed: as many of them to a warp as fit it, a power of two. They are one stretch.
+// Rows that fit half a chunk are packed: as many of them to a warp as fit a chunk, a power of two. Those of a block are one
+// stretch, and it moves every sector that they touch once.
 #pragma once
 
 #include <stdint.h>
@@ -25,10 +26,18 @@
 #endif
 
 namespace oblate {
-constexpr uint64_t SECTOR_BYTES = 32;
+constexpr uint32_t SECTOR_BYTES = 32;
+constexpr uint32_t VECTOR_BYTES = 16;
 
-OBLATE_HOST_DEVICE uint64_t sector_floor(uint64_t address) { return address & ~(SECTOR_BYTES - 1); }
-OBLATE_HOST_DEVICE uint64_t sector_ceil(uint64_t address) { return sector_floor(address + SECTOR_BYTES - 1); }
+// The first sector boundary at or before an address or an offset, and at or after it.
+template <class T>
+OBLATE_HOST_DEVICE T sector_floor(T address) {
+  return address / SECTOR_BYTES * SECTOR_BYTES;
+}
+template <class T>
+OBLATE_HOST_DEVICE T sector_ceil(T address) {
+  return sector_floor(address + SECTOR_BYTES - 1);
+}
 OBLATE_HOST_DEVICE uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 OBLATE_HOST_DEVICE uint64_t chunks_of(uint64_t classes, uint64_t element_bytes, uint64_t chunk_bytes) {
@@ -64,27 +73,30 @@ OBLATE_HOST_DEVICE uint32_t packed_rows(uint64_t classes, uint64_t element_bytes
   return rows;
 }
 
-// Byte addresses of the rows of one warp, and where they lie in its slot of shared memory.
+// Byte addresses of the rows of one block, and where they lie in its shared memory.
 struct PackedSpan {
   uint64_t first;       // row
   uint64_t begin, end;  // the stretch
-  uint64_t slot;        // what lies at the start of the slot: begin, rounded down to a vector
-  uint32_t stride;      // bytes in the slot from one row to the next
-  uint32_t reciprocal;  // v * reciprocal >> 16 vectors are left free before vector v
+  uint64_t slot;        // what lies at the start of shared memory: floor(begin)
+  uint32_t stride;      // bytes there from one row to the next
+  uint32_t reciprocal;  // free_vectors
+
+  // Left free before vector v of shared memory. Exact for the at most 1025 vectors of a stretch: with n vectors a row, at
+  // most 64, v/n is 1/n or more below its ceiling, and v times what the reciprocal is too large by below 2^20 / n.
+  OBLATE_HOST_DEVICE uint32_t free_vectors(uint32_t v) const { return v * reciprocal >> 20; }
 };
 
 OBLATE_HOST_DEVICE PackedSpan packed_span(uint64_t tensor, uint64_t rows, uint64_t classes, uint64_t element_bytes,
-                                          uint64_t warp) {
-  const uint64_t row_bytes = classes * element_bytes;
+                                          uint64_t block) {
+  const uint64_t row_bytes = classes * element_bytes, rows_of_block = ROW_WARPS * packed_rows(classes, element_bytes);
   PackedSpan s;
-  s.first = warp * packed_rows(classes, element_bytes);
+  s.first = block * rows_of_block;
   s.begin = tensor + s.first * row_bytes;
-  s.end = tensor + least(s.first + packed_rows(classes, element_bytes), rows) * row_bytes;
-  s.slot = s.begin - s.begin % 16;
-  const bool is_padded = s.slot == s.begin && row_bytes % 32 == 0;
-  s.stride = static_cast<uint32_t>(row_bytes) + (is_padded ? 16 : 0);
-  // Exact for the at most 128 vectors of a stretch: v/n is 1/n or more below its ceiling, and n at most 128.
-  s.reciprocal = is_padded ? 0x10000 / (static_cast<uint32_t>(row_bytes) / 16) + 1 : 0;
+  s.end = tensor + least(s.first + rows_of_block, rows) * row_bytes;
+  s.slot = sector_floor(s.begin);
+  const bool is_padded = s.slot == s.begin && row_bytes % SECTOR_BYTES == 0;
+  s.stride = static_cast<uint32_t>(row_bytes) + (is_padded ? VECTOR_BYTES : 0);
+  s.reciprocal = is_padded ? (1u << 20) / (static_cast<uint32_t>(row_bytes) / VECTOR_BYTES) + 1 : 0;
   return s;
 }
 }  // namespace oblate

@@ -1,7 +1,9 @@
 // Short rows: as many whole rows to a warp as fit a chunk, 2 to 32 of them, each held by a group of 32 / rows lanes.
 //
-// The rows of a warp are one stretch of memory, copied to the warp's slot by aligned 16-byte vectors; the gradient
-// replaces the logits there and goes back the same way, so that what is moved is what is needed, however short a row is.
+// The rows of a block are one stretch of memory, copied to shared memory by aligned 16-byte vectors; the gradient replaces
+// the logits there and goes back the same way, so that what is moved is what is needed, however short a row is. They are 16
+// rows or more, whole sectors where the tensor begins on one; a stretch for each warp would not be, and of the 1,028 bytes
+// that two rows of 257 classes have would move 8 % more than it needs.
 // Lane i of a group holds the words i, i + lanes, ... of its row. Where rows are a whole, even number of vectors, equal
 // elements of the rows would lie in few banks: then a vector is left free after each row.
 //
@@ -99,68 +101,72 @@ struct ShortRow {
   }
 };
 
-// The rows of one warp.
+// The rows of one block.
 template <class f>
 struct PackedRows {
   const RowTensor<f>& tensor;
   PackedSpan span;
-  uint64_t index;  // of the lane's row; of the last one for lanes without a row
-  uint32_t rows, local;
+  uint64_t index;       // of the lane's row; of the last one for lanes without a row
+  uint32_t lanes;       // of a row
+  uint32_t begin, end;  // the stretch, from the start of shared memory
+  bool has_row;
 
-  __device__ __forceinline__ PackedRows(const RowTensor<f>& tensor, uint64_t warp) : tensor(tensor) {
-    rows = packed_rows(tensor.classes, sizeof(f));
-    span = packed_span(tensor.begin, tensor.rows, tensor.classes, sizeof(f), warp);
-    local = lane_index() / (WARP / rows);
-    index = least(span.first + local, tensor.rows - 1);
+  __device__ __forceinline__ explicit PackedRows(const RowTensor<f>& tensor) : tensor(tensor) {
+    const uint32_t rows = packed_rows(tensor.classes, sizeof(f));
+    span = packed_span(tensor.begin, tensor.rows, tensor.classes, sizeof(f), blockIdx.x);
+    lanes = WARP / rows;
+    begin = span.begin - span.slot;
+    end = span.end - span.slot;
+    const uint64_t row = span.first + threadIdx.x / lanes;
+    has_row = row < tensor.rows;
+    index = least(row, tensor.rows - 1);
   }
 
-  __device__ __forceinline__ bool is_empty() const { return span.first >= tensor.rows; }
+  __device__ __forceinline__ bool warp_has_row() const { return __any_sync(ALL_LANES, has_row); }
 
   __device__ __forceinline__ ShortRow<f> row(unsigned char* slot) const {
-    const bool has_row = span.first + local < tensor.rows;
     const bool on_words = (tensor.classes * sizeof(f) | span.begin) % 4 == 0;
     const uint32_t place = index - span.first;
-    auto* const elements = reinterpret_cast<f*>(slot + (span.begin - span.slot) + place * span.stride);
-    return ShortRow<f>(elements, tensor.classes, GroupLanes(WARP / rows, has_row), on_words);
+    auto* const elements = reinterpret_cast<f*>(slot + begin + place * span.stride);
+    return ShortRow<f>(elements, tensor.classes, GroupLanes(lanes, has_row), on_words);
   }
 
-  // Where vector v of the stretch lies in the slot: a free vector after each row for `padding` of them.
-  __device__ __forceinline__ unsigned char* vector(unsigned char* slot, uint32_t v) const {
-    return slot + (v + (v * span.reciprocal >> 16)) * VECTOR_BYTES;
+  // Where an offset of the stretch lies in shared memory.
+  __device__ __forceinline__ unsigned char* place(unsigned char* slot, uint32_t at) const {
+    return slot + at + span.free_vectors(at / VECTOR_BYTES) * VECTOR_BYTES;
   }
 
   __device__ __forceinline__ void copy_in(unsigned char* slot) const {
-    const uint32_t vectors = (span.end - span.slot + VECTOR_BYTES - 1) / VECTOR_BYTES;
-    for (uint32_t v = lane_index(); v < vectors; v += WARP) {
-      const uint64_t address = span.slot + v * VECTOR_BYTES;
-      if (address >= tensor.begin && address + VECTOR_BYTES <= tensor.end()) {
-        cp_async_16(vector(slot, v), global_pointer<const unsigned char>(address));
-      } else {
-        copy_edge<f>(vector(slot, v), address, tensor);
-      }
+    const unsigned char* const from = global_pointer<const unsigned char>(span.slot);
+#pragma unroll 1
+    for (uint32_t at = sector_ceil(begin) + threadIdx.x * VECTOR_BYTES; at < sector_floor(end);
+         at += ROW_WARPS * WARP * VECTOR_BYTES) {
+      cp_async_16(place(slot, at), from + at);
     }
+    cp_async_commit();
+    if (warp_index() == 0 && (begin | end) % SECTOR_BYTES != 0) {
+      const Edge<f> edge(begin, end);
+      if (edge.is_inside) *reinterpret_cast<f*>(place(slot, edge.at)) = edge.load(span.slot);
+    }
+    cp_async_wait<0>();
   }
 
+  // By vectors, where logits and gradient agree modulo 16, but for the edges.
   __device__ __forceinline__ void copy_out(unsigned char* slot, void* grad_logits) const {
-    const uint64_t to_gradient = __cvta_generic_to_global(grad_logits) - tensor.begin;
-    const bool by_vectors = to_gradient % VECTOR_BYTES == 0;
-    const uint32_t vectors = (span.end - span.slot + VECTOR_BYTES - 1) / VECTOR_BYTES;
+    unsigned char* const to = static_cast<unsigned char*>(grad_logits) + (span.slot - tensor.begin);
+    const bool by_vectors = reinterpret_cast<uint64_t>(to) % VECTOR_BYTES == 0;
+    const uint32_t last = by_vectors ? sector_floor(end) : 0;
 #pragma unroll 1
-    for (uint32_t v = lane_index(); v < vectors; v += WARP) {
-      const uint64_t address = span.slot + v * VECTOR_BYTES;
-      if (!by_vectors || address < span.begin || address + VECTOR_BYTES > span.end) continue;
-      __stwb(global_pointer<uint4>(address + to_gradient), *reinterpret_cast<const uint4*>(vector(slot, v)));
+    for (uint32_t at = sector_ceil(begin) + threadIdx.x * VECTOR_BYTES; at < last;
+         at += ROW_WARPS * WARP * VECTOR_BYTES) {
+      __stwb(reinterpret_cast<uint4*>(to + at), *reinterpret_cast<const uint4*>(place(slot, at)));
     }
-    // What the whole vectors leave, or all: the stretch without [head, tail).
-    const uint64_t head =
-        by_vectors ? least(span.slot + (span.slot < span.begin ? VECTOR_BYTES : 0), span.end) : span.begin;
-    const uint64_t whole = span.end - span.end % VECTOR_BYTES, tail = by_vectors && whole > head ? whole : head;
+    if (by_vectors && (warp_index() != 0 || (begin | end) % SECTOR_BYTES == 0)) return;
+    const Edge<f> edge(begin, end);
+    const uint32_t step = by_vectors ? end : ROW_WARPS * WARP * sizeof(f);  // once, or through all elements
 #pragma unroll 1
-    for (uint64_t at = span.begin + lane_index() * sizeof(f); at < span.end - (tail - head); at += WARP * sizeof(f)) {
-      const uint64_t from = at < head ? at : at + (tail - head);
-      const uint32_t offset = from - span.slot;
-      const unsigned char* const element = vector(slot, offset / VECTOR_BYTES) + offset % VECTOR_BYTES;
-      *global_pointer<f>(from + to_gradient) = *reinterpret_cast<const f*>(element);
+    for (uint32_t at = by_vectors ? edge.own(end) : begin + threadIdx.x * sizeof(f); at < end; at += step) {
+      *reinterpret_cast<f*>(to + at) = *reinterpret_cast<const f*>(place(slot, at));
     }
   }
 };

@@ -4,19 +4,20 @@
 // A row may begin between two vectors. Its chunks are copied by the address's own aligned 16-byte vectors, and shifted
 // when they are read from the slot: vector i of the chunk, its elements [V i, V i + V), lies in the aligned vectors A_i
 // and A_{i+1}, and belongs to lane i mod 32 wherever the row lies in memory. The gradient is not shifted back: it is
-// computed element by element, so aligned vectors are read from the slot and written whole; the elements at the edges
-// of the row that fill no vector are written one by one. Nothing outside the tensor is read, nothing outside the row
-// is written or has a part in a result; neighbours' elements that share a vector with the row's are loaded and left.
+// computed element by element, so aligned vectors are read from the slot and written whole.
+//
+// The sectors that a row shares with its neighbours are read and written element by element (edges.cuh): no thread reads
+// or writes a byte of another row, so that a gradient may take the place of its logits while other rows are still read.
 #pragma once
 
 #include "cp_async.cuh"
+#include "edges.cuh"
 #include "index.cuh"
 #include "reduce.cuh"
 #include "row.h"
 #include "vector.cuh"
 
 namespace oblate {
-constexpr uint32_t VECTOR_BYTES = 16;
 constexpr uint32_t CHUNK_VECTORS = CHUNK_BYTES / VECTOR_BYTES;
 constexpr uint32_t LANE_VECTORS = CHUNK_VECTORS / WARP;
 static_assert(SLOT_BYTES == CHUNK_BYTES + SECTOR_BYTES, "a chunk touches one sector more than it fills");
@@ -41,58 +42,42 @@ struct RowTensor {
   }
 };
 
-template <class T>
-__device__ __forceinline__ T* global_pointer(uint64_t address) {
-  return static_cast<T*>(__cvta_global_to_generic(address));
-}
+// What a chunk's warp copies into its slot, in bytes from the slot's start: whole sectors of the row, and what it has of
+// those that it shares with other rows.
+struct Copy {
+  uint64_t slot;
+  uint32_t begin, end;
 
-// A vector that sticks out of the tensor: its elements inside, and zeros.
-template <class f>
-__device__ __forceinline__ void copy_edge(unsigned char* slot, uint64_t address, const RowTensor<f>& tensor) {
-#pragma unroll 1
-  for (uint32_t e = 0; e < VECTOR_BYTES; e += sizeof(f)) {
-    const bool inside = address + e >= tensor.begin && address + e < tensor.end();
-    *reinterpret_cast<f*>(slot + e) = inside ? *global_pointer<const f>(address + e) : narrow<f>(0.f);
+  // What the chunk's statistics need: every sector that it touches.
+  static __device__ __forceinline__ Copy for_statistics(const ChunkSpan& s) {
+    const uint64_t begin = s.slot < s.row_begin ? s.row_begin : s.slot;
+    return {s.slot, static_cast<uint32_t>(begin - s.slot),
+            static_cast<uint32_t>(least(sector_ceil(s.end), s.row_end) - s.slot)};
   }
-}
+  // What its gradient needs when the row is read a second time: then sectors that another warp writes, which may already
+  // hold its gradient, are not read again.
+  static __device__ __forceinline__ Copy for_gradient(const ChunkSpan& s) {
+    return {s.slot, static_cast<uint32_t>(s.gradient_begin - s.slot), static_cast<uint32_t>(s.gradient_end - s.slot)};
+  }
 
-// Starts the copy of [begin, end) of a row, rounded outwards to vectors, into the slot of its chunk.
-template <class f>
-__device__ __forceinline__ void copy_chunk(unsigned char* slot, const RowTensor<f>& tensor, const ChunkSpan& span,
-                                           uint64_t begin, uint64_t end) {
-  const uint32_t first = (begin - span.slot) / VECTOR_BYTES;
-  const uint32_t last = (end - span.slot + VECTOR_BYTES - 1) / VECTOR_BYTES;
-  const bool first_sticks_out = span.slot + first * VECTOR_BYTES < tensor.begin;
-  const bool last_sticks_out = span.slot + last * VECTOR_BYTES > tensor.end();
-  const uint32_t first_whole = first + first_sticks_out, last_whole = last - last_sticks_out;
-  const unsigned char* const from = global_pointer<const unsigned char>(span.slot) + lane_index() * VECTOR_BYTES;
-  unsigned char* const to = slot + lane_index() * VECTOR_BYTES;
+  // Starts the copy of the whole sectors.
+  __device__ __forceinline__ void start(unsigned char* to) const {
+    const uint32_t first = sector_ceil(begin) + lane_index() * VECTOR_BYTES, last = sector_floor(end);
+    const unsigned char* const from = global_pointer<const unsigned char>(slot);
 #pragma unroll
-  for (uint32_t j = 0; j * WARP < SLOT_BYTES / VECTOR_BYTES; ++j) {
-    const uint32_t v = lane_index() + j * WARP;
-    if (v >= first_whole && v < last_whole) cp_async_16(to + j * WARP * VECTOR_BYTES, from + j * WARP * VECTOR_BYTES);
+    for (uint32_t j = 0; j * WARP * VECTOR_BYTES < SLOT_BYTES; ++j) {
+      const uint32_t at = first + j * WARP * VECTOR_BYTES;
+      if (at < last) cp_async_16(to + at, from + at);
+    }
   }
-  if (!first_sticks_out && !last_sticks_out) return;
-  const uint32_t edge = lane_index() == 0 ? first : last - 1;  // two lanes may fill one vector, alike
-  if ((lane_index() == 0 && first_sticks_out) || (lane_index() == 1 && last_sticks_out)) {
-    copy_edge<f>(slot + edge * VECTOR_BYTES, span.slot + edge * VECTOR_BYTES, tensor);
+  // Copies the rest, and waits for it.
+  template <class f>
+  __device__ __forceinline__ void edges(unsigned char* to) const {
+    if ((begin | end) % SECTOR_BYTES == 0) return;
+    const Edge<f> edge(begin, end);
+    if (edge.is_shared) *reinterpret_cast<f*>(to + edge.at) = edge.load(slot);
   }
-}
-
-// What the chunk's statistics need, and what its gradient needs when the row is read a second time: then sectors that
-// another warp writes, which may already hold its gradient where that lies in place of the logits, are not read again.
-template <class f>
-__device__ __forceinline__ void copy_for_statistics(unsigned char* slot, const RowTensor<f>& tensor,
-                                                    const ChunkSpan& span) {
-  copy_chunk(slot, tensor, span, span.begin, least(sector_ceil(span.end), span.row_end));
-}
-template <class f>
-__device__ __forceinline__ void copy_for_gradient(unsigned char* slot, const RowTensor<f>& tensor,
-                                                  const ChunkSpan& span) {
-  if (span.gradient_begin < span.gradient_end) {
-    copy_chunk(slot, tensor, span, span.gradient_begin, span.gradient_end);
-  }
-}
+};
 
 // The lane's elements of a chunk: vectors lane, lane + 32, ... of V elements each; `fill` for those beyond the row.
 template <class element>
@@ -169,21 +154,19 @@ __device__ __forceinline__ void clear_slot(unsigned char* slot) {
   __syncwarp();  // every lane's zeros before any lane reads the slot
 }
 
-// Writes the gradient of a chunk's sectors: whole vectors, and element by element what lies at the edges of the row, or
-// everything where logits and gradient do not agree modulo 16. The bits are the same.
+// Writes the gradient of a chunk's sectors: whole ones by vectors, those shared with other rows by elements, and all of
+// them so where logits and gradient do not agree modulo 16. The bits are the same.
 template <class f, class Gradient>
 __device__ __forceinline__ void store_gradient(const unsigned char* slot, const RowTensor<f>& tensor,
                                                const ChunkSpan& span, void* grad_logits, Gradient gradient) {
   unsigned char* const to = static_cast<unsigned char*>(grad_logits) + (span.slot - tensor.begin);
   const bool by_vectors = reinterpret_cast<uint64_t>(to) % VECTOR_BYTES == 0;
-  // Offsets from the slot's start: [begin, head) and [tail, end) are the edges.
-  const uint32_t begin = span.gradient_begin - span.slot, end = span.gradient_end - span.slot;
-  const uint32_t first = sector_ceil(span.begin) - span.slot, head = min(first, end);
-  const uint32_t tail = by_vectors ? max(head, end - end % VECTOR_BYTES) : head;
+  const uint32_t begin = span.gradient_begin - span.slot, end = span.gradient_end - span.slot;  // from the slot's start
+  const uint32_t first = sector_ceil(begin) + lane_index() * VECTOR_BYTES, last = by_vectors ? sector_floor(end) : 0;
 #pragma unroll
   for (uint32_t j = 0; j < LANE_VECTORS; ++j) {
-    const uint32_t at = first + (lane_index() + j * WARP) * VECTOR_BYTES;
-    if (at < tail) {
+    const uint32_t at = first + j * WARP * VECTOR_BYTES;
+    if (at < last) {
       float x[PER_VECTOR<f>];
       widen_vector<f>(*reinterpret_cast<const uint4*>(slot + at), x);
 #pragma unroll
@@ -192,10 +175,12 @@ __device__ __forceinline__ void store_gradient(const unsigned char* slot, const 
       __stwb(reinterpret_cast<uint4*>(to + at), narrow_vector<f>(x));
     }
   }
+  if (by_vectors && (begin | end) % SECTOR_BYTES == 0) return;
+  const Edge<f> edge(begin, end);
+  const uint32_t step = by_vectors ? end : WARP * sizeof(f);  // once, or through all elements
 #pragma unroll 1
-  for (uint32_t at = begin + lane_index() * sizeof(f); at < end - (tail - head); at += WARP * sizeof(f)) {
-    const uint32_t from = at < head ? at : at + (tail - head);
-    *reinterpret_cast<f*>(to + from) = narrow<f>(gradient(widen(*reinterpret_cast<const f*>(slot + from))));
+  for (uint32_t at = by_vectors ? edge.own(end) : begin + lane_index() * sizeof(f); at < end; at += step) {
+    *reinterpret_cast<f*>(to + at) = narrow<f>(gradient(widen(*reinterpret_cast<const f*>(slot + at))));
   }
 }
 }  // namespace oblate

@@ -51,6 +51,7 @@ __device__ __forceinline__ typename Op::Partial statistics(const typename Op::Pa
   return Op::statistics(p, chunk);
 }
 
+// Of a row that is in global memory alone.
 template <class Op>
 __device__ __forceinline__ typename Op::Row finish(const typename Op::Params& p, uint64_t row,
                                                    const typename Op::Partial& total) {
@@ -72,19 +73,10 @@ __device__ __forceinline__ void store_targets(const typename Op::Params& p, uint
   Op::store_targets(p, row, constants, gradient, begin, end, WarpLanes());
 }
 
-// A warp for as many rows as fit a chunk.
+// The rows of a warp, whose logits are in shared memory, and then their gradient.
 template <class Op>
-__device__ __forceinline__ void row_packed(const typename Op::Params& p) {
-  using f = typename Op::f;
-  const RowTensor<f> logits(p.logits, p.rows, p.classes);
-  const PackedRows<f> packed(logits, static_cast<uint64_t>(blockIdx.x) * PACKED_WARPS + warp_index());
-  if (packed.is_empty()) return;
-  unsigned char* const own = slots + warp_index() * PACKED_SLOT_BYTES;
-  packed.copy_in(own);
-  cp_async_commit();
-  cp_async_wait<0>();
-  __syncwarp();  // every lane's copies before any lane reads the slot
-  ShortRow<f> row = packed.row(own);
+__device__ __forceinline__ void packed_warp(const typename Op::Params& p, const PackedRows<typename Op::f>& packed) {
+  ShortRow<typename Op::f> row = packed.row(slots);
   const auto total = Op::statistics(p, row);
   const auto logit = [&](uint64_t k) { return widen(row.elements[k]); };
   const auto constants = Op::finish(p, packed.index, total, logit, row.lanes);
@@ -93,22 +85,65 @@ __device__ __forceinline__ void row_packed(const typename Op::Params& p) {
   row.replace([&](float o) { return constants.ignored ? 0.f : constants.gradient(o); });
   __syncwarp();  // the row's gradient before its targets' entries replace it
   Op::store_targets(p, packed.index, constants, row.elements, 0, p.classes, row.lanes);
-  __syncwarp();  // every row's gradient before any lane copies it
-  packed.copy_out(own, p.grad_logits);
+}
+
+// A block for as many rows as fit its shared memory, each a group of lanes'.
+template <class Op>
+__device__ __forceinline__ void row_packed(const typename Op::Params& p) {
+  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
+  const PackedRows<typename Op::f> packed(logits);
+  packed.copy_in(slots);
+  __syncthreads();  // every thread's copies before any reads a row
+  if (packed.warp_has_row()) packed_warp<Op>(p, packed);
+  if (p.grad_logits == nullptr) return;
+  __syncthreads();  // every row's gradient before any thread copies it
+  packed.copy_out(slots, p.grad_logits);
+}
+
+// A warp per row of one chunk.
+template <class Op>
+__device__ __forceinline__ void row_warp(const typename Op::Params& p) {
+  using f = typename Op::f;
+  const RowTensor<f> logits(p.logits, p.rows, p.classes);
+  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * ROW_WARPS + warp_index();
+  if (row >= p.rows) return;
+  unsigned char* const own = slot(warp_index());
+  const ChunkSpan span = logits.span(row, 0);
+  const Copy copy = Copy::for_statistics(span);
+  copy.start(own);
+  cp_async_commit();
+  copy.edges<f>(own);
+  cp_async_wait<0>();
+  __syncwarp();  // every lane's copies before any lane reads the slot
+  const auto total = statistics<Op>(p, own, span);
+  const auto* const elements = reinterpret_cast<const f*>(own + (span.begin - span.slot));
+  const auto logit = [&](uint64_t k) { return widen(elements[k]); };
+  const auto constants = Op::finish(p, row, total, logit, WarpLanes());
+  if (p.grad_logits == nullptr) return;
+  __syncwarp();  // the reads of the targets' logits before an ignored row's are cleared
+  store<Op>(p, logits, own, span, constants);
+  __syncwarp();  // the row's gradient before its targets' entries replace it
+  store_targets<Op>(p, row, constants, 0, p.classes);
 }
 
 // A block per row, all of whose chunks stay in shared memory; warp w takes the chunks w, w + warps, ...
 template <class Op>
 __device__ __forceinline__ void row_block(const typename Op::Params& p) {
+  using f = typename Op::f;
   __shared__ typename Op::Partial partials[WINDOW_CHUNKS];
   __shared__ typename Op::Row shared_constants;
-  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
+  const RowTensor<f> logits(p.logits, p.rows, p.classes);
   const uint64_t row = blockIdx.x;
   const uint32_t chunks = logits.chunks(), warps = blockDim.x / WARP, warp = warp_index();
 #pragma unroll 1
   for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
-    copy_for_statistics(slot(chunk), logits, logits.span(row, chunk));
+    Copy::for_statistics(logits.span(row, chunk)).start(slot(chunk));
     cp_async_commit();
+  }
+  // The edges are waited for: after every other copy has begun. The row may end in a sector of its last chunk but one.
+#pragma unroll 1
+  for (uint32_t chunk = 0; chunk < chunks; chunk += chunk == 0 && chunks > 3 ? chunks - 2 : 1) {
+    if (chunk % warps == warp) Copy::for_statistics(logits.span(row, chunk)).edges<f>(slot(chunk));
   }
 #pragma unroll 1
   for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
@@ -123,7 +158,13 @@ __device__ __forceinline__ void row_block(const typename Op::Params& p) {
   }
   __syncthreads();  // every chunk's partial before warp 0 merges them
   if (warp == 0) {
-    const auto constants = finish<Op>(p, row, merge_segments(Op::Partial::none(), partials, chunks));
+    const auto total = merge_segments(Op::Partial::none(), partials, chunks);
+    const uint32_t phase = logits.span(row, 0).begin % SECTOR_BYTES;  // every chunk's in its slot
+    const auto logit = [&](uint32_t k) {
+      const unsigned char* const at = slot(k / CHUNK_ELEMENTS<f>) + phase + k % CHUNK_ELEMENTS<f> * sizeof(f);
+      return widen(*reinterpret_cast<const f*>(at));
+    };
+    const auto constants = Op::finish(p, row, total, logit, WarpLanes());
     if (lane_index() == 0) shared_constants = constants;
   }
   if (p.grad_logits == nullptr) return;
@@ -144,7 +185,8 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
   __shared__ typename Op::Partial partials[WINDOW_CHUNKS];
   __shared__ typename Op::Partial total;  // of the windows so far, warp 0's
   __shared__ typename Op::Row shared_constants;
-  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
+  using f = typename Op::f;
+  const RowTensor<f> logits(p.logits, p.rows, p.classes);
   const uint64_t row = blockIdx.x;
   const uint32_t chunks = logits.chunks(), warp = warp_index();
   const auto own = [](uint32_t chunk) {
@@ -152,7 +194,7 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
   };  // chunk mod MAX_WARPS = warp
 
   const auto read = [&](uint32_t chunk) {
-    if (chunk < chunks) copy_for_statistics(own(chunk), logits, logits.span(row, chunk));
+    if (chunk < chunks) Copy::for_statistics(logits.span(row, chunk)).start(own(chunk));
     cp_async_commit();  // an empty group too, so that the count of those in flight stays right
   };
   for (uint32_t stage = 0; stage < STREAM_STAGES - 1; ++stage) read(warp + stage * MAX_WARPS);
@@ -163,9 +205,11 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
     for (uint32_t chunk = window + warp; chunk < window_end; chunk += MAX_WARPS) {
       __syncwarp();  // every lane has read the slot that the next copy fills
       read(chunk + (STREAM_STAGES - 1) * MAX_WARPS);
+      const ChunkSpan span = logits.span(row, chunk);
+      Copy::for_statistics(span).edges<f>(own(chunk));
       cp_async_wait<STREAM_STAGES - 1>();
       __syncwarp();  // every lane's copies before any lane reads the slot
-      const auto partial = statistics<Op>(p, own(chunk), logits.span(row, chunk));
+      const auto partial = statistics<Op>(p, own(chunk), span);
       if (lane_index() == 0) partials[chunk % WINDOW_CHUNKS] = partial;
     }
     __syncthreads();  // the window's partials before warp 0 merges them
@@ -189,7 +233,7 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
   const auto read_back = [&](uint32_t i) {  // the warp's i-th chunk, if i is not "before 0"
     if (i < own_chunks) {
       const uint32_t chunk = warp + i * MAX_WARPS;
-      copy_for_gradient(own(chunk), logits, logits.span(row, chunk));
+      Copy::for_gradient(logits.span(row, chunk)).start(own(chunk));
     }
     cp_async_commit();
   };
@@ -198,10 +242,12 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
   for (uint32_t i = own_chunks; i-- > 0;) {
     __syncwarp();  // every lane has read the slot that the next copy fills
     read_back(i - (STREAM_STAGES - 1));
+    const uint32_t chunk = warp + i * MAX_WARPS;
+    const ChunkSpan span = logits.span(row, chunk);
+    Copy::for_gradient(span).edges<f>(own(chunk));
     cp_async_wait<STREAM_STAGES - 1>();
     __syncwarp();  // every lane's copies before any lane reads the slot
-    const uint32_t chunk = warp + i * MAX_WARPS;
-    store<Op>(p, logits, own(chunk), logits.span(row, chunk), constants);
+    store<Op>(p, logits, own(chunk), span, constants);
   }
   __syncthreads();  // the row's gradient before its targets' entries replace it
   if (warp == 0) store_targets<Op>(p, row, constants, 0, p.classes);
@@ -226,13 +272,16 @@ struct Segment {
 template <class Op>
 __device__ __forceinline__ void row_partials(const typename Op::Params& p) {
   __shared__ typename Op::Partial partials[SEGMENT_CHUNKS];
-  const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
-  const Segment<typename Op::f> segment(logits);
+  using f = typename Op::f;
+  const RowTensor<f> logits(p.logits, p.rows, p.classes);
+  const Segment<f> segment(logits);
   auto partial = Op::Partial::none();
   if (segment.chunk < segment.chunks) {
     const ChunkSpan span = logits.span(segment.row, segment.chunk);
-    copy_for_statistics(slot(warp_index()), logits, span);
+    const Copy copy = Copy::for_statistics(span);
+    copy.start(slot(warp_index()));
     cp_async_commit();
+    copy.edges<f>(slot(warp_index()));
     cp_async_wait<0>();
     __syncwarp();  // every lane's copies before any lane reads the slot
     partial = statistics<Op>(p, slot(warp_index()), span);
@@ -248,7 +297,7 @@ __device__ __forceinline__ void row_partials(const typename Op::Params& p) {
 template <class Op>
 __device__ __forceinline__ void row_finish(const typename Op::Params& p) {
   const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
-  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * FINISH_ROWS + warp_index();
+  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * ROW_WARPS + warp_index();
   if (row >= p.rows) return;
   const uint64_t segments = (logits.chunks() + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS;
   const auto* partials = static_cast<const typename Op::Partial*>(p.partials) + row * segments;
@@ -273,13 +322,15 @@ __device__ __forceinline__ void row_gradient(const typename Op::Params& p) {
   const Segment<f> segment(logits);
   __shared__ typename Op::Row constants;
   const ChunkSpan span = logits.span(segment.row, segment.chunk);
-  if (segment.chunk < segment.chunks) copy_for_gradient(slot(warp_index()), logits, span);
+  const Copy copy = Copy::for_gradient(span);
+  if (segment.chunk < segment.chunks) copy.start(slot(warp_index()));
   cp_async_commit();
   if (threadIdx.x < sizeof(constants) / sizeof(uint32_t)) {  // once for the block, in one request
     const auto* words =
         reinterpret_cast<const uint32_t*>(static_cast<const typename Op::Row*>(p.coefficients) + segment.row);
     reinterpret_cast<uint32_t*>(&constants)[threadIdx.x] = words[threadIdx.x];
   }
+  if (segment.chunk < segment.chunks) copy.edges<f>(slot(warp_index()));
   cp_async_wait<0>();
   __syncthreads();  // the row's constants, and every lane's copies before any lane reads the slot
   if (segment.chunk < segment.chunks) store<Op>(p, logits, slot(warp_index()), span, constants);
@@ -299,10 +350,11 @@ __device__ __forceinline__ void row_gradient(const typename Op::Params& p) {
       operation##_##dtype##_##variant(const __grid_constant__ Params p) {    \
     oblate::row_##variant<oblate::Op<f>>(p);                                 \
   }
-#define ROW_ENTRIES(operation, Op, Params, dtype, f)                                \
-  ROW_ENTRY(operation, Op, Params, dtype, f, packed, PACKED_WARPS* oblate::WARP, 3) \
-  ROW_ENTRY(operation, Op, Params, dtype, f, block, BLOCK_WARPS* oblate::WARP, 2)   \
-  ROW_ENTRY(operation, Op, Params, dtype, f, stream, oblate::MAX_THREADS, 2)        \
-  ROW_ENTRY(operation, Op, Params, dtype, f, partials, oblate::MAX_THREADS, 2)      \
-  ROW_ENTRY(operation, Op, Params, dtype, f, finish, FINISH_ROWS* oblate::WARP, 2)  \
+#define ROW_ENTRIES(operation, Op, Params, dtype, f)                              \
+  ROW_ENTRY(operation, Op, Params, dtype, f, packed, ROW_WARPS* oblate::WARP, 3)  \
+  ROW_ENTRY(operation, Op, Params, dtype, f, warp, ROW_WARPS* oblate::WARP, 2)    \
+  ROW_ENTRY(operation, Op, Params, dtype, f, block, BLOCK_WARPS* oblate::WARP, 2) \
+  ROW_ENTRY(operation, Op, Params, dtype, f, stream, oblate::MAX_THREADS, 2)      \
+  ROW_ENTRY(operation, Op, Params, dtype, f, partials, oblate::MAX_THREADS, 2)    \
+  ROW_ENTRY(operation, Op, Params, dtype, f, finish, ROW_WARPS* oblate::WARP, 2)  \
   ROW_ENTRY(operation, Op, Params, dtype, f, gradient, oblate::MAX_THREADS, 2)

@@ -15,9 +15,10 @@
 // Work      A warp per chunk of 2 KiB, or for several short rows, by the variants of common/row_variants.cuh. One kernel
 //           for all four losses: they see a row through (mean, m2) alone, and differ in the few operations that are done
 //           once a row, so that a loss of its own per kernel would save nothing per element and cost four times the code.
-// Traffic   Variants packed and block: every byte of logits once in, of grad_logits once out, and at most one 32-byte
-//           sector per chunk besides (1/64 of the reading). Variants stream and partials + gradient read the logits
-//           twice. All by 16-byte accesses, whatever D, when logits and grad_logits agree modulo 16.
+// Traffic   Variants packed, warp and block: every byte of logits once in, of grad_logits once out, and at most one
+//           32-byte sector per chunk besides (1/64 of the reading). Variants stream and partials + gradient read the logits
+//           twice. By 16-byte accesses, whatever D, when logits and grad_logits agree modulo 16, but for the sectors at a
+//           row's edges, whose elements a row moves one by one and never its neighbours'.
 // Numerics  f32. With u = 2^-24 and S segments a row, m2 = D sigma^2 is within (40 + 2 S) u of exact relatively, mu within
 //           (20 + 4 ln S) u of mean |o|, q = m2 + D mu^2 within (80 + 8 ln S + 2 S) u relatively; a constant row has
 //           sigma = 0 exactly; no intermediate overflows or vanishes where the result does not. docs/numerics.md derives

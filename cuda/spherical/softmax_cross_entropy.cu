@@ -11,8 +11,8 @@
 //           launches nothing.
 // Source    Szegedy et al. 2016 (label smoothing); Milakov and Gimelshein 2018 (the online normalizer).
 // Work      A warp per chunk of 2 KiB, or for several short rows, by the variants of common/row_variants.cuh.
-// Traffic   As spherical.dense: one read and one write of every byte in variants packed and block, two reads and one write
-//           in stream and partials + gradient, and at most one 32-byte sector per chunk besides.
+// Traffic   As spherical.dense: one read and one write of every byte in variants packed, warp and block, two reads and one
+//           write in stream and partials + gradient, and at most one 32-byte sector per chunk besides.
 // Numerics  f32, shifted by the row's largest logit M: L is computed from M - o_c and log sum exp(o_k - M), and sum_k
 //           (M - o_k), all of them >= 0, so an offset common to all logits costs nothing. A probability below 2^-149
 //           counts as 0. With u = 2^-24 and S segments a row, every probability is within

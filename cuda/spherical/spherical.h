@@ -14,7 +14,8 @@
 // Variants, for OP = dense, softmax_cross_entropy and T = f32, f16, bf16. All shared memory named is dynamic.
 //
 //   when                                      launches in order  grid             threads      shared memory
-//   packed >= 2                               OP_T_packed  ceil(rows/(8*packed))  256          8 * PACKED_SLOT_BYTES
+//   packed >= 2                               OP_T_packed  ceil(rows/(8*packed))  256          PACKED_BYTES
+//   else, chunks = 1                          OP_T_warp          ceil(rows/8)     256          8 * SLOT_BYTES
 //   block (below)                             OP_T_block         rows             32 * warps   chunks * SLOT_BYTES
 //   else, rows < STREAM_ROWS                  OP_T_partials      rows * segments  512          16 * SLOT_BYTES
 //     (few long rows)                         OP_T_finish        ceil(rows/8)     256          0
@@ -23,8 +24,8 @@
 //
 // block: chunks <= SEGMENT_CHUNKS; or chunks * SLOT_BYTES <= limit, with a gradient to write from shared memory. limit
 // leaves two blocks on an SM: 76 KiB on 8.0, 108 KiB on 9.0 and 10.0, 44 KiB on 8.6, 8.9 and 12.0. 8 stands for
-// PACKED_WARPS and FINISH_ROWS, 16 for MAX_WARPS, 32 for MAX_WARPS * STREAM_STAGES. "gradient" is grad_logits != null;
-// OP_T_gradient is left out without it. No rows: no launch. The grid is (n, 1, 1); rows and classes are at most 2^31 - 1.
+// ROW_WARPS, 16 for MAX_WARPS, 32 for MAX_WARPS * STREAM_STAGES. "gradient" is grad_logits != null; OP_T_gradient is left
+// out without it. No rows: no launch. The grid is (n, 1, 1); rows and classes are at most 2^31 - 1.
 //
 // Reductions (reduction.cu). none: the launches above write loss [rows]. sum: they write row losses to workspace, then
 // reduction_sum adds them. mean: reduction_denominator first (the gradient needs it), then as sum. Launches: none 1,

@@ -2,8 +2,8 @@
 //! head of `cuda/spherical/spherical.h` is the contract.
 
 use crate::bindings::{
-    BLOCK_WARPS, CHUNK_BYTES, FINISH_ROWS, MAX_WARPS, PACKED_MOST_ROWS, PACKED_SLOT_BYTES, PACKED_WARPS,
-    SEGMENT_CHUNKS, SLOT_BYTES, STREAM_ROWS, STREAM_STAGES,
+    BLOCK_WARPS, CHUNK_BYTES, MAX_WARPS, PACKED_BYTES, PACKED_MOST_ROWS, ROW_WARPS, SEGMENT_CHUNKS, SLOT_BYTES,
+    STREAM_ROWS, STREAM_STAGES,
 };
 use crate::device::{Kernel, Stream};
 use crate::{Device, Dtype, Result, check};
@@ -30,6 +30,8 @@ fn rows_per_warp(row_bytes: usize) -> u32 {
 enum Variant {
     /// A warp for so many rows, two or more, which fit a chunk together.
     Packed { rows_per_warp: u32 },
+    /// A warp a row.
+    Warp,
     /// A block a row, the row in shared memory.
     Block { chunks: u32 },
     /// Several blocks a row, since rows are few and long.
@@ -45,6 +47,8 @@ impl Variant {
         let kept = if need_grad { shared_bytes_of_two(capability) / SLOT_BYTES } else { 0 };
         if row_bytes <= CHUNK_BYTES as usize / 2 {
             Self::Packed { rows_per_warp: rows_per_warp(row_bytes) }
+        } else if chunks == 1 {
+            Self::Warp
         } else if chunks <= kept.max(SEGMENT_CHUNKS) {
             Self::Block { chunks }
         } else if rows < STREAM_ROWS {
@@ -58,8 +62,12 @@ impl Variant {
     fn launches(self, rows: u32, need_grad: bool) -> Vec<(&'static str, u32, u32, u32)> {
         match self {
             Self::Packed { rows_per_warp } => {
-                let blocks = rows.div_ceil(rows_per_warp * PACKED_WARPS);
-                vec![("packed", blocks, PACKED_WARPS * WARP_THREADS, PACKED_WARPS * PACKED_SLOT_BYTES)]
+                let blocks = rows.div_ceil(rows_per_warp * ROW_WARPS);
+                vec![("packed", blocks, ROW_WARPS * WARP_THREADS, PACKED_BYTES)]
+            }
+            Self::Warp => {
+                let blocks = rows.div_ceil(ROW_WARPS);
+                vec![("warp", blocks, ROW_WARPS * WARP_THREADS, ROW_WARPS * SLOT_BYTES)]
             }
             Self::Block { chunks } => {
                 // As many rounds as the most warps need, and then as few warps as do in so many rounds.
@@ -71,7 +79,7 @@ impl Variant {
                 let blocks = rows * segments; // below STREAM_ROWS * 2^18
                 let mut launches = vec![
                     ("partials", blocks, threads, shared_bytes),
-                    ("finish", rows.div_ceil(FINISH_ROWS), FINISH_ROWS * WARP_THREADS, 0),
+                    ("finish", rows.div_ceil(ROW_WARPS), ROW_WARPS * WARP_THREADS, 0),
                     ("gradient", blocks, threads, shared_bytes),
                 ];
                 launches.truncate(if need_grad { 3 } else { 2 });
@@ -174,10 +182,18 @@ mod tests {
                 let variant = Variant::of(A100, 300, (row_bytes, 1), need_grad);
                 assert_eq!(variant, Variant::Packed { rows_per_warp }, "{row_bytes}");
                 let blocks = 300_u32.div_ceil(8 * rows_per_warp);
-                assert_eq!(variant.launches(300, need_grad), [("packed", blocks, 256, 8 * PACKED_SLOT_BYTES)]);
+                assert_eq!(variant.launches(300, need_grad), [("packed", blocks, 256, PACKED_BYTES)]);
             }
         }
-        assert_eq!(Variant::of(A100, 300, (1026, 1), true), Variant::Block { chunks: 1 });
+    }
+
+    #[test]
+    fn a_row_of_one_chunk_has_a_warp() {
+        for (row_bytes, need_grad) in [(1026, true), (2048, true), (2000, false)] {
+            let variant = Variant::of(A100, 300, (row_bytes, 1), need_grad);
+            assert_eq!(variant, Variant::Warp, "{row_bytes}");
+            assert_eq!(variant.launches(300, need_grad), [("warp", 38, 256, 8 * SLOT_BYTES)]);
+        }
     }
 
     #[test]
@@ -192,6 +208,7 @@ mod tests {
     fn nothing_is_launched_for_no_rows() {
         for variant in [
             Variant::Packed { rows_per_warp: 32 },
+            Variant::Warp,
             Variant::Block { chunks: 3 },
             Variant::Split { segments: 2 },
             Variant::Stream,

@@ -1,6 +1,6 @@
 // cuda/common/index.cuh on the host: every byte of a tensor is in one chunk, every byte of its gradient is written by one
-// warp, short rows lie apart in their warp's slot, and nothing wraps where a tensor is larger than 2^32 bytes. Prints what
-// is wrong; exits with 1 then.
+// warp, short rows lie apart in their block's shared memory, and nothing wraps where a tensor is larger than 2^32 bytes.
+// Prints what is wrong; exits with 1 then.
 #include <cinttypes>
 #include <cstdio>
 #include <initializer_list>
@@ -46,30 +46,31 @@ void row(uint64_t tensor, uint64_t row, uint64_t classes, uint64_t element_bytes
   }
 }
 
-// The stretches of the warps tile the tensor, and each byte of a row has a place of its own in the slot: where the vector
-// that holds it is copied to.
+// The stretches of the blocks tile the tensor, and each byte of a row has a place of its own in shared memory: where the
+// vector that holds it is copied to.
 void packed(uint64_t tensor, uint64_t rows, uint64_t classes, uint64_t element_bytes) {
   using namespace oblate;
   const uint64_t row_bytes = classes * element_bytes, of_a_warp = packed_rows(classes, element_bytes);
   const bool is_most = of_a_warp == PACKED_MOST_ROWS || 2 * of_a_warp * row_bytes > CHUNK_BYTES;
   check(of_a_warp * row_bytes <= CHUNK_BYTES && is_most, "the most rows that fit a chunk", tensor, classes, 0);
-  const uint64_t warps = (rows + of_a_warp - 1) / of_a_warp;
+  const uint64_t of_a_block = ROW_WARPS * of_a_warp, blocks = (rows + of_a_block - 1) / of_a_block;
   uint64_t end = tensor;
-  for (uint64_t warp = warps > 3 ? warps - 3 : 0; warp < warps; ++warp) {
-    if (warp > 0 && end == tensor) end = tensor + warp * of_a_warp * row_bytes;
-    const PackedSpan s = packed_span(tensor, rows, classes, element_bytes, warp);
-    check(s.first == warp * of_a_warp && s.begin == end && s.end > s.begin, "stretches follow", tensor, classes, warp);
-    check(s.slot % 16 == 0 && s.begin - s.slot < 16, "the slot", tensor, classes, warp);
+  for (uint64_t block = blocks > 3 ? blocks - 3 : 0; block < blocks; ++block) {
+    if (block > 0 && end == tensor) end = tensor + block * of_a_block * row_bytes;
+    const PackedSpan s = packed_span(tensor, rows, classes, element_bytes, block);
+    check(s.first == block * of_a_block && s.begin == end && s.end > s.begin, "stretches follow", tensor, classes,
+          block);
+    check(s.slot % SECTOR_BYTES == 0 && s.begin - s.slot < SECTOR_BYTES, "the slot", tensor, classes, block);
     for (uint64_t byte = s.begin; byte < s.end; ++byte) {
       const uint32_t v = static_cast<uint32_t>((byte - s.slot) / 16);
-      const uint64_t copied = (v + (v * s.reciprocal >> 16)) * 16 + (byte - s.slot) % 16;
+      const uint64_t copied = (v + s.free_vectors(v)) * 16 + (byte - s.slot) % 16;
       const uint64_t of_row = (byte - s.begin) / row_bytes, in_row = (byte - s.begin) % row_bytes;
-      check(copied == s.begin - s.slot + of_row * s.stride + in_row, "a byte's place", tensor, classes, warp);
-      check(copied - copied % 16 + 16 <= PACKED_SLOT_BYTES, "rows fit their slot", tensor, classes, warp);
+      check(copied == s.begin - s.slot + of_row * s.stride + in_row, "a byte's place", tensor, classes, block);
+      check(copied - copied % 16 + 16 <= PACKED_BYTES, "rows fit their block", tensor, classes, block);
     }
     end = s.end;
   }
-  check(end == tensor + rows * row_bytes, "the last stretch", tensor, classes, warps);
+  check(end == tensor + rows * row_bytes, "the last stretch", tensor, classes, blocks);
 }
 }  // namespace
 
@@ -80,7 +81,7 @@ int main() {
         for (const uint64_t b : {0, 1, 2, 3}) row(tensor, b, classes, element_bytes);
       }
       for (uint64_t classes = 1; classes * element_bytes <= CHUNK_BYTES / 2; classes += classes < 70 ? 1 : 29) {
-        for (const uint64_t rows : {1, 31, 32, 33, 70}) packed(tensor, rows, classes, element_bytes);
+        for (const uint64_t rows : {1, 31, 32, 33, 70, 256, 600}) packed(tensor, rows, classes, element_bytes);
       }
       packed(tensor, (uint64_t{1} << 31) - 1, CHUNK_BYTES / 2 / element_bytes, element_bytes);
     }

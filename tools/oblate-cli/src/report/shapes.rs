@@ -28,7 +28,8 @@ const fn softmax(set: &'static [(&'static str, &'static str)]) -> Shape {
     Shape { operation: SOFTMAX, set }
 }
 
-/// Each variant of the kernels, short rows of several lengths, the vocabularies whose rows begin between two vectors beside one whose rows do not, each
+/// Each variant of the kernels, short rows of several lengths, the vocabularies whose rows begin between two vectors beside
+/// one whose rows do not, each
 /// dtype, each loss, each reduction.
 pub const SHAPES: &[Shape] = &[
     dense(&[]),
