@@ -2,7 +2,8 @@
 //!
 //! Each row is the best of many short runs, so that what else the machine does counts little; it says something of the
 //! machine that it names alone. A loop's rate is in warp instructions a second (a product's in products), its requirement
-//! holds for one core. "all cores" is the same work on every core, and how many times faster that is.
+//! holds for one core. "all cores" is the same work on every core, and how many times faster that is. What has matrix
+//! products is timed with their sums in f32 (`fma`) and as a card forms them (`card`, the default).
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -21,7 +22,7 @@ use comfy_table::{CellAlignment, Table};
 use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::Ptx;
 use half::bf16;
-use oblate_softgpu::{Choice, Settings};
+use oblate_softgpu::{Choice, MatrixSums, Settings};
 
 #[path = "../tests/compile/mod.rs"]
 mod compile;
@@ -46,17 +47,18 @@ fn main() {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    for (name, rounds, unit, required) in [
-        ("arithmetic", 256, "instructions", 300.0),
-        ("copy", 128, "instructions", 60.0),
-        ("shared", 32, "instructions", 80.0),
-        ("mma", 16, "mma.m16n8k16", 4.0),
+    for (name, kernel, rounds, unit, sums, required) in [
+        ("arithmetic", "arithmetic", 256, "instructions", MatrixSums::Card, 300.0),
+        ("copy", "copy", 128, "instructions", MatrixSums::Card, 60.0),
+        ("shared", "shared", 32, "instructions", MatrixSums::Card, 80.0),
+        ("mma, fma", "mma", 256, "m16n8k16 bf16", MatrixSums::Fma, 4.0),
+        ("mma, card", "mma", 256, "m16n8k16 bf16", MatrixSums::Card, 1.0),
     ] {
         if !asked(name) {
             continue;
         }
         let rate = |workers| {
-            let work = Loop::new(name, rounds, workers);
+            let work = Loop::new(kernel, rounds, context(workers, sums));
             let counters = work.run();
             let done = if unit == "instructions" { counters.instructions() } else { counters.tensor.values().sum() };
             done as f64 / best(|| drop(work.run())).as_secs_f64() / 1e6
@@ -70,16 +72,19 @@ fn main() {
             format!("{:.2}", all / one),
         ]);
     }
-    if asked("gemm") {
+    for (name, sums, required) in [("gemm, fma", MatrixSums::Fma, 0.5), ("gemm, card", MatrixSums::Card, 1.0)] {
+        if !asked(name) {
+            continue;
+        }
         let seconds = |workers| {
-            let gemm = Gemm::new(1024, workers);
+            let gemm = Gemm::new(1024, &context(workers, sums));
             best(|| gemm.run()).as_secs_f64()
         };
         let (one, all) = (seconds(1), seconds(0));
         table.add_row([
-            "gemm: bf16, 1024 x 1024 x 1024".to_owned(),
+            format!("{name}: bf16, 1024 x 1024 x 1024"),
             format!("{one:.3} s"),
-            "< 0.5 s on two cores".to_owned(),
+            format!("< {required} s on two cores"),
             format!("{all:.3} s"),
             format!("{:.2}", one / all),
         ]);
@@ -131,9 +136,10 @@ fn best(mut run: impl FnMut()) -> Duration {
 }
 
 /// A context of its own, which lasts as long as what is made in it: the next has other settings.
-fn context(workers: usize) -> Arc<CudaContext> {
+fn context(workers: usize, sums: MatrixSums) -> Arc<CudaContext> {
     let mut settings = Settings::default();
     settings.workers = workers;
+    settings.matrix_sums = sums;
     settings.with(|| CudaContext::new(0)).expect("a context")
 }
 
@@ -151,8 +157,7 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(kernel: &str, rounds: i32, workers: usize) -> Self {
-        let context = context(workers);
+    fn new(kernel: &str, rounds: i32, context: Arc<CudaContext>) -> Self {
         let stream = context.default_stream();
         let function = function(&context, "benches/kernels.cu", kernel);
         let elements = BLOCKS as usize * THREADS as usize * rounds as usize;
@@ -197,10 +202,9 @@ impl Gemm {
         ((column * 5 + k) % 7) as f32 - 3.0
     }
 
-    fn new(size: usize, workers: usize) -> Self {
-        let context = context(workers);
+    fn new(size: usize, context: &Arc<CudaContext>) -> Self {
         let stream = context.default_stream();
-        let function = function(&context, "benches/gemm.cu", "gemm");
+        let function = function(context, "benches/gemm.cu", "gemm");
         let matrix = |element: fn(usize, usize) -> f32| {
             let elements = (0..size * size).map(|i| bf16::from_f32(element(i / size, i % size)));
             stream.clone_htod(&elements.collect::<Vec<_>>()).expect("a matrix")
@@ -239,7 +243,7 @@ impl Gemm {
 /// Seconds of a launch that does nothing.
 fn empty() -> f64 {
     const LAUNCHES: u32 = 100;
-    let context = context(0);
+    let context = context(0, MatrixSums::default());
     let stream = context.default_stream();
     let function = function(&context, "benches/kernels.cu", "empty");
     let config = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (32, 1, 1), shared_mem_bytes: 0 };
@@ -257,7 +261,7 @@ fn empty() -> f64 {
 fn load() -> f64 {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace");
     let images = compile::family(workspace, "spherical");
-    let context = context(0);
+    let context = context(0, MatrixSums::default());
     let run = || {
         for image in &images {
             context.load_module(Ptx::from_binary(image.clone())).expect("the module loads");

@@ -42,17 +42,27 @@ extern "C" __global__ void shared(const float* x, float* y, int rounds) {
   y[blockIdx.x * blockDim.x + threadIdx.x] = a;
 }
 
-// Matrix products of 16 x 8 x 16 in bf16, four chains of sums a warp.
+// Matrix products of 16 x 8 x 16 in bf16, four chains of sums a warp. The factors differ by element and lie between 1/8
+// and 8 in magnitude.
 extern "C" __global__ void mma(const float* x, float* y, int rounds) {
   float sums[4][4] = {};
-  const unsigned one = 0x3f803f80u, two = 0x40004000u;  // bf16 pairs of 1 and of 2
+  unsigned factors[6];
+  unsigned seed = threadIdx.x * 0x9e3779b9u + 1u;
+  for (unsigned& pair : factors) {
+    seed = seed * 1664525u + 1013904223u;
+    // Of each half: the sign, the exponent's field from 124 to 129, the fraction.
+    const unsigned low = (seed >> 16) & 0x807fu | (124u + (seed >> 4) % 6u) << 7;
+    seed = seed * 1664525u + 1013904223u;
+    const unsigned high = (seed >> 16) & 0x807fu | (124u + (seed >> 4) % 6u) << 7;
+    pair = low | high << 16;
+  }
   for (int i = 0; i < rounds; ++i) {
 #pragma unroll
     for (auto& sum : sums) {
       asm volatile(
-          "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%4,%4,%4}, {%5,%5}, {%0,%1,%2,%3};"
+          "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
           : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-          : "r"(one), "r"(two));
+          : "r"(factors[0]), "r"(factors[1]), "r"(factors[2]), "r"(factors[3]), "r"(factors[4]), "r"(factors[5]));
     }
   }
   float total = x[threadIdx.x];
