@@ -58,7 +58,7 @@ fn main() {
             continue;
         }
         let rate = |workers| {
-            let work = Loop::new(kernel, rounds, context(workers, sums));
+            let work = Loop::new(kernel, rounds, &context(workers, sums));
             let counters = work.run();
             let done = if unit == "instructions" { counters.instructions() } else { counters.tensor.values().sum() };
             done as f64 / best(|| drop(work.run())).as_secs_f64() / 1e6
@@ -157,9 +157,9 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(kernel: &str, rounds: i32, context: Arc<CudaContext>) -> Self {
+    fn new(kernel: &str, rounds: i32, context: &Arc<CudaContext>) -> Self {
         let stream = context.default_stream();
-        let function = function(&context, "benches/kernels.cu", kernel);
+        let function = function(context, "benches/kernels.cu", kernel);
         let elements = BLOCKS as usize * THREADS as usize * rounds as usize;
         let x = stream.clone_htod(&vec![1f32; elements]).expect("the input");
         let y = stream.alloc_zeros(elements).expect("the output");

@@ -26,10 +26,14 @@ impl E4M3 {
     /// Exact.
     #[inline(always)]
     pub(crate) fn wide(self) -> f32 {
-        const SCALE: f32 = (1_u128 << 120) as f32; // from f32's bias to that of four bits
-        let magnitude = f32::from_bits(u32::from(self.0 & 0x7f) << 20) * SCALE;
-        let magnitude = if self.0 & 0x7f == 0x7f { NAN } else { magnitude };
-        f32::from_bits(magnitude.to_bits() | u32::from(self.0 & 0x80) << 24)
+        let sign = u32::from(self.0 & 0x80) << 24;
+        let magnitude = u32::from(self.0 & 0x7f) << 20; // exponent and fraction in their places in f32
+        // As for f16: the exponent is moved by 127 - 7, and a subnormal is its fraction times 2^-9.
+        let normal = magnitude + (120 << 23);
+        let subnormal = (f32::from_bits(magnitude + (121 << 23)) - f32::from_bits(121 << 23)).to_bits();
+        let bits = if magnitude < 1 << 23 { subnormal } else { normal };
+        let bits = if magnitude == 0x7f << 20 { NAN.to_bits() } else { bits };
+        f32::from_bits(bits | sign)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Products of f16, bf16, tf32, e4m3 and e5m2, with sums of f32 or f16.
 
 use super::{number, register, unpack};
-use crate::numerics::F16;
-use crate::numerics::sums::{COLUMNS, MOST_TERMS, Operands, accumulate};
-use crate::program::{Element, Layout, NONE, Product, TensorOp};
+use crate::numerics::sums::{COLUMNS, Operands, accumulate};
+use crate::numerics::{BF16, E4M3, E5M2, F16};
+use crate::program::{Element, Layout, NONE, Product, Slot, TensorOp};
 
 /// Rows of A and D, and columns of B and D, at most.
 const MOST: usize = 32;
@@ -14,15 +14,20 @@ const MOST: usize = 32;
 pub(super) unsafe fn multiply<const FUSED: bool>(regs: *mut u32, op: &TensorOp, product: &Product) {
     // SAFETY: the caller's.
     unsafe {
-        if product.layout != Layout::Mma {
-            return by_places::<FUSED>(regs, op, product);
-        }
-        match product.a {
-            Element::F16 => by_rows::<2, FUSED>(regs, op, product, |_, word, h| number(Element::F16, word, h)),
-            Element::BF16 => by_rows::<2, FUSED>(regs, op, product, |_, word, h| number(Element::BF16, word, h)),
-            Element::Tf32 => by_rows::<1, FUSED>(regs, op, product, |_, word, h| number(Element::Tf32, word, h)),
+        // Each format has a copy of the code in which it is known.
+        match (product.layout, product.a, product.shape.k) {
+            (Layout::Mma, Element::F16, 8) => by_rows::<2, 8, FUSED>(regs, op, product, [Element::F16; 2]),
+            (Layout::Mma, Element::F16, _) => by_rows::<2, 16, FUSED>(regs, op, product, [Element::F16; 2]),
+            (Layout::Mma, Element::BF16, 8) => by_rows::<2, 8, FUSED>(regs, op, product, [Element::BF16; 2]),
+            (Layout::Mma, Element::BF16, _) => by_rows::<2, 16, FUSED>(regs, op, product, [Element::BF16; 2]),
+            (Layout::Mma, Element::Tf32, 4) => by_rows::<1, 4, FUSED>(regs, op, product, [Element::Tf32; 2]),
+            (Layout::Mma, Element::Tf32, _) => by_rows::<1, 8, FUSED>(regs, op, product, [Element::Tf32; 2]),
             // The two formats of eight bits meet in one product.
-            _ => by_rows::<4, FUSED>(regs, op, product, number),
+            (Layout::Mma, _, 16) => by_rows::<4, 16, FUSED>(regs, op, product, [product.a, product.b]),
+            (Layout::Mma, ..) => by_rows::<4, 32, FUSED>(regs, op, product, [product.a, product.b]),
+            (_, _, 4) => by_places::<4, FUSED>(regs, op, product),
+            (_, _, 8) => by_places::<8, FUSED>(regs, op, product),
+            _ => by_places::<16, FUSED>(regs, op, product),
         }
     }
 }
@@ -40,43 +45,68 @@ fn least_exponents(product: &Product) -> [i32; 2] {
     [least_exponent(product.a), least_exponent(product.b)]
 }
 
+/// Element `h` of each word, as a number.
+#[inline(always)]
+fn widen<const E: usize, const N: usize>(element: Element, words: &[u32; N], h: usize) -> [f32; N] {
+    let mut numbers = [0.0; N];
+    macro_rules! each {
+        ($bits:ident => $number:expr) => {
+            for (number, word) in numbers.iter_mut().zip(words) {
+                let $bits = word >> (32 / E * h % 32);
+                *number = $number;
+            }
+        };
+    }
+    match element {
+        Element::F16 => each!(bits => F16(bits as u16).wide()),
+        Element::BF16 => each!(bits => BF16(bits as u16).wide()),
+        Element::E4M3 => each!(bits => E4M3(bits as u8).wide()),
+        Element::E5M2 => each!(bits => E5M2(bits as u8).wide()),
+        Element::Tf32 => each!(bits => f32::from_bits(bits & !0x1fff)),
+        _ => each!(bits => f32::from_bits(bits)),
+    }
+    numbers
+}
+
 /// m16n8: four lanes hold consecutive elements of a row of A, `E` each, so that rows are copied whole. In what is
 /// computed, column 2 t + i of B and C stands at 4 i + t: then C and D are copied whole too.
 ///
 /// # Safety
 /// As for [`mma`](super::mma).
 #[inline(always)]
-unsafe fn by_rows<const E: usize, const FUSED: bool>(
+unsafe fn by_rows<const E: usize, const K: usize, const FUSED: bool>(
     regs: *mut u32,
     op: &TensorOp,
     product: &Product,
-    widen: impl Fn(Element, u32, usize) -> f32,
+    [of_a, of_b]: [Element; 2],
 ) {
-    // SAFETY: the caller's, here and below.
-    let numbers = |slot, element| unsafe {
-        let words = register(regs, slot);
-        let mut numbers = [[0.0; E]; 32];
-        for (numbers, word) in numbers.iter_mut().zip(words) {
-            for (h, number) in numbers.iter_mut().enumerate() {
-                *number = widen(element, word, h);
+    let mut a = [[0.0; K]; 16];
+    for r in 0..K / (2 * E) {
+        // SAFETY: the caller's, here and below.
+        let words = unsafe { register(regs, op.a[r]) };
+        let mut numbers = [[0.0; 32]; E];
+        for (h, numbers) in numbers.iter_mut().enumerate() {
+            *numbers = widen::<E, 32>(of_a, words, h);
+        }
+        for g in 0..8 {
+            for t in 0..4 {
+                for h in 0..E {
+                    a[g + 8 * (r % 2)][4 * E * (r / 2) + E * t + h] = numbers[h][4 * g + t];
+                }
             }
         }
-        numbers
-    };
-    let k = product.shape.k;
-    let mut a = [[0.0; MOST_TERMS]; 16];
-    for (r, &slot) in op.a.iter().enumerate() {
-        let numbers = numbers(slot, product.a);
-        for (g, four) in numbers.as_flattened().chunks_exact(4 * E).enumerate() {
-            a[g + 8 * (r % 2)][4 * E * (r / 2)..][..4 * E].copy_from_slice(four);
-        }
     }
-    let mut b = [[0.0; COLUMNS]; MOST_TERMS];
-    for (r, &slot) in op.b.iter().enumerate() {
-        let numbers = numbers(slot, product.b);
-        for (g, four) in numbers.as_flattened().chunks_exact(4 * E).enumerate() {
-            for j in 0..4 * E {
-                b[4 * E * r + j][4 * (g % 2) + g / 2] = four[j];
+    let mut b = [[0.0; COLUMNS]; K];
+    for r in 0..K / (4 * E) {
+        // SAFETY: as above.
+        let words = unsafe { register(regs, op.b[r]) };
+        for t in 0..4 {
+            let mut column = [0; COLUMNS];
+            for (n, word) in column.iter_mut().enumerate() {
+                *word = words[4 * (2 * (n % 4) + n / 4) + t];
+            }
+            for h in 0..E {
+                b[4 * E * r + E * t + h] = widen::<E, COLUMNS>(of_b, &column, h);
             }
         }
     }
@@ -85,33 +115,44 @@ unsafe fn by_rows<const E: usize, const FUSED: bool>(
     for (r, &slot) in op.c.iter().enumerate() {
         // SAFETY: as above.
         let words = unsafe { register(regs, slot) };
-        for (g, four) in words.as_chunks::<4>().0.iter().enumerate() {
-            for t in 0..4 {
-                if half {
-                    sums[g + 8 * r][t] = number(Element::F16, four[t], 0);
-                    sums[g + 8 * r][4 + t] = number(Element::F16, four[t], 1);
-                } else {
-                    sums[g + 8 * (r / 2)][4 * (r % 2) + t] = f32::from_bits(four[t]);
+        if half {
+            for h in 0..2 {
+                let numbers = widen::<2, 32>(Element::F16, words, h);
+                for (sums, four) in sums[8 * r..][..8].iter_mut().zip(numbers.as_chunks::<4>().0) {
+                    sums[4 * h..][..4].copy_from_slice(four);
+                }
+            }
+        } else {
+            for (sums, four) in sums[8 * (r / 2)..][..8].iter_mut().zip(words.as_chunks::<4>().0) {
+                for t in 0..4 {
+                    sums[4 * (r % 2) + t] = f32::from_bits(four[t]);
                 }
             }
         }
     }
-    let operands = Operands { a: &a, b: &b[..k], least: least_exponents(product) };
-    accumulate::<FUSED>(product.sums, &operands, half, &mut sums);
+    let operands = Operands { a: &a, b: &b, least: least_exponents(product) };
+    accumulate::<FUSED, K>(product.sums, &operands, half, &mut sums);
+    let mut bits = [[0; COLUMNS]; 16];
+    for (bits, x) in bits.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+        *bits = x.to_bits();
+    }
+    if half {
+        for (bits, x) in bits.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+            *bits = u32::from(F16::round(*x).0);
+        }
+    }
     for (r, &slot) in op.d.iter().enumerate().filter(|(_, slot)| **slot != NONE) {
-        let mut words = [0; 32];
+        // SAFETY: as above; no reference to a register is left.
+        let words = unsafe { &mut *regs.add(usize::from(slot) * 32).cast::<[u32; 32]>() };
         for (g, four) in words.as_chunks_mut::<4>().0.iter_mut().enumerate() {
             for t in 0..4 {
                 four[t] = if half {
-                    let pair = [sums[g + 8 * r][t], sums[g + 8 * r][4 + t]].map(|x| u32::from(F16::round(x).0));
-                    pair[0] | pair[1] << 16
+                    bits[g + 8 * r][t] | bits[g + 8 * r][4 + t] << 16
                 } else {
-                    sums[g + 8 * (r / 2)][4 * (r % 2) + t].to_bits()
+                    bits[g + 8 * (r / 2)][4 * (r % 2) + t]
                 };
             }
         }
-        // SAFETY: as above.
-        unsafe { *regs.add(usize::from(slot) * 32).cast::<[u32; 32]>() = words };
     }
 }
 
@@ -120,10 +161,10 @@ unsafe fn by_rows<const E: usize, const FUSED: bool>(
 /// # Safety
 /// As for [`mma`](super::mma).
 #[inline(always)]
-unsafe fn by_places<const FUSED: bool>(regs: *mut u32, op: &TensorOp, product: &Product) {
-    let mut a = [[0.0; MOST_TERMS]; MOST];
+unsafe fn by_places<const K: usize, const FUSED: bool>(regs: *mut u32, op: &TensorOp, product: &Product) {
+    let mut a = [[0.0; K]; MOST];
     // By panels of eight columns.
-    let mut b = [[[0.0; COLUMNS]; MOST_TERMS]; MOST / COLUMNS];
+    let mut b = [[[0.0; COLUMNS]; K]; MOST / COLUMNS];
     let mut sums = [[[0.0; COLUMNS]; MOST]; MOST / COLUMNS];
     // SAFETY: the caller's, here and below.
     unsafe {
@@ -135,18 +176,18 @@ unsafe fn by_places<const FUSED: bool>(regs: *mut u32, op: &TensorOp, product: &
     }
     let half = product.d == Element::F16;
     let least = least_exponents(product);
-    let (m, n, k) = (product.shape.m, product.shape.n, product.shape.k);
+    let (m, n) = (product.shape.m, product.shape.n);
     if let Layout::Quarters { .. } = product.layout {
         // Four products: B side by side, the rest one below the other.
         for (q, b) in b.iter().enumerate() {
             let rows = 8 * q..8 * (q + 1);
-            let operands = Operands { a: &a[rows.clone()], b: &b[..k], least };
-            accumulate::<FUSED>(product.sums, &operands, half, &mut sums[0][rows]);
+            let operands = Operands { a: &a[rows.clone()], b, least };
+            accumulate::<FUSED, K>(product.sums, &operands, half, &mut sums[0][rows]);
         }
     } else {
         for (b, sums) in b.iter().zip(&mut sums).take(n / COLUMNS) {
-            let operands = Operands { a: &a[..m], b: &b[..k], least };
-            accumulate::<FUSED>(product.sums, &operands, half, &mut sums[..m]);
+            let operands = Operands { a: &a[..m], b, least };
+            accumulate::<FUSED, K>(product.sums, &operands, half, &mut sums[..m]);
         }
     }
     let e = product.d.per_register();
@@ -171,7 +212,7 @@ unsafe fn by_places<const FUSED: bool>(regs: *mut u32, op: &TensorOp, product: &
 #[inline(always)]
 unsafe fn read(
     regs: *mut u32,
-    slots: &[u16],
+    slots: &[Slot],
     places: &[u16],
     element: Element,
     mut put: impl FnMut(usize, usize, f32),
@@ -180,7 +221,7 @@ unsafe fn read(
     for (&slot, places) in slots.iter().zip(places.chunks_exact(32 * e)) {
         // SAFETY: the caller's.
         let words = unsafe { register(regs, slot) };
-        for (word, places) in words.into_iter().zip(places.chunks_exact(e)) {
+        for (&word, places) in words.iter().zip(places.chunks_exact(e)) {
             for (h, &place) in places.iter().enumerate() {
                 let (row, column) = unpack(place);
                 put(row, column, number(element, word, h));

@@ -75,7 +75,7 @@ unsafe fn read(
     for (&slot, places) in slots.iter().zip(places.chunks_exact(32 * e)) {
         // SAFETY: the caller's.
         let words = unsafe { register(regs, slot) };
-        for (word, places) in words.into_iter().zip(places.chunks_exact(e)) {
+        for (word, places) in words.iter().zip(places.chunks_exact(e)) {
             for (h, &place) in places.iter().enumerate() {
                 let (row, column) = unpack(place);
                 let top = word >> (32 / e * h) << unused;

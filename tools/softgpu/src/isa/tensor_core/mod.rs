@@ -56,14 +56,14 @@ unsafe fn multiply<const FUSED: bool>(regs: *mut u32, op: &TensorOp, product: &P
     }
 }
 
-/// A register of all lanes. Copied, as D may lie on A, B or C.
+/// A register of all lanes.
 ///
 /// # Safety
-/// As for [`mma`].
+/// As for [`mma`]; D may lie on A, B or C, so nothing is written as long as the reference is used.
 #[inline(always)]
-unsafe fn register(regs: *mut u32, slot: Slot) -> [u32; 32] {
+unsafe fn register<'a>(regs: *const u32, slot: Slot) -> &'a [u32; 32] {
     // SAFETY: the caller's.
-    unsafe { *regs.add(usize::from(slot) * 32).cast::<[u32; 32]>() }
+    unsafe { &*regs.add(usize::from(slot) * 32).cast::<[u32; 32]>() }
 }
 
 /// Element `h` of a register's bits, as a number.

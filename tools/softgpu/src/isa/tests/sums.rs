@@ -4,7 +4,7 @@ use num_bigint::{BigInt, BigUint};
 
 use super::Random;
 use super::exact::{self, Format, Value};
-use crate::numerics::sums::{Blocks, COLUMNS, Factors, MOST_TERMS, MatrixSums, Operands, Sums, accumulate};
+use crate::numerics::sums::{Blocks, COLUMNS, Factors, MatrixSums, Operands, ROWS, Sums, accumulate};
 
 const TF32: Format = Format { exponent_bits: 8, fraction_bits: 10, nan: 0 };
 const E5M2: Format = Format { exponent_bits: 5, fraction_bits: 2, nan: 0 };
@@ -81,6 +81,36 @@ fn blocks_of(factors: Factors, major: u32) -> Blocks {
     }
 }
 
+/// Products with sums of `K` terms, against the model.
+fn check<const K: usize>(factors: Factors, format: Format, least: i32, half: bool, major: u32, random: &mut Random) {
+    let blocks = blocks_of(factors, major);
+    for round in 0..60 {
+        let spread = [2, 6, 12][round % 3].min(format.bias() as u64 - 1);
+        let mut a = [[0.0; K]; ROWS];
+        a.as_flattened_mut().fill_with(|| factor(format, spread, random));
+        let mut b = [[0.0; COLUMNS]; K];
+        b.as_flattened_mut().fill_with(|| factor(format, spread, random));
+        let c_format = if half { exact::F16 } else { exact::F32 };
+        let mut sums = [[0.0; COLUMNS]; ROWS];
+        sums.as_flattened_mut().fill_with(|| factor(c_format, 14, random));
+        let c = sums;
+        let operands = Operands { a: &a, b: &b, least: [least; 2] };
+        accumulate::<false, K>(Sums::Blocks(blocks), &operands, half, &mut sums);
+        for (i, row) in a.iter().enumerate() {
+            for n in 0..COLUMNS {
+                let column = b.map(|b| b[n]);
+                let expected = model(blocks, format, half, row, &column, c[i][n]);
+                assert_eq!(
+                    sums[i][n].to_bits(),
+                    expected.to_bits(),
+                    "{factors:?} {major} {half}: {row:?} {column:?} {}",
+                    c[i][n]
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn cards_cut_off_below_the_largest_term() {
     let mut random = Random(11);
@@ -90,38 +120,13 @@ fn cards_cut_off_below_the_largest_term() {
         (Factors::Tf32, TF32, -126),
         (Factors::Eight, E5M2, -14),
     ] {
-        for (major, terms, half) in [(8, 16, false), (9, 16, false), (8, 8, false), (8, 32, false), (8, 16, true)] {
-            if half && format.exponent_bits == 8 {
-                continue; // sums of f16 go with factors that it can hold
-            }
-            let blocks = blocks_of(factors, major);
-            for round in 0..60 {
-                let spread = [2, 6, 12][round % 3].min(format.bias() as u64 - 1);
-                let mut a = [[0.0; MOST_TERMS]; 4];
-                for row in &mut a {
-                    row[..terms].fill_with(|| factor(format, spread, &mut random));
-                }
-                let mut b = [[0.0; COLUMNS]; MOST_TERMS];
-                b[..terms].as_flattened_mut().fill_with(|| factor(format, spread, &mut random));
-                let c_format = if half { exact::F16 } else { exact::F32 };
-                let mut sums = [[0.0; COLUMNS]; 4];
-                sums.as_flattened_mut().fill_with(|| factor(c_format, 14, &mut random));
-                let c = sums;
-                let operands = Operands { a: &a, b: &b[..terms], least: [least; 2] };
-                accumulate::<false>(Sums::Blocks(blocks), &operands, half, &mut sums);
-                for (i, row) in a.iter().enumerate() {
-                    for n in 0..COLUMNS {
-                        let column: Vec<f32> = b[..terms].iter().map(|b| b[n]).collect();
-                        let expected = model(blocks, format, half, &row[..terms], &column, c[i][n]);
-                        assert_eq!(
-                            sums[i][n].to_bits(),
-                            expected.to_bits(),
-                            "{factors:?} {major} {terms} {half}: {row:?} {column:?} {}",
-                            c[i][n]
-                        );
-                    }
-                }
-            }
+        check::<16>(factors, format, least, false, 8, &mut random);
+        check::<16>(factors, format, least, false, 9, &mut random);
+        check::<8>(factors, format, least, false, 8, &mut random);
+        check::<32>(factors, format, least, false, 8, &mut random);
+        // Sums of f16 go with factors that it can hold.
+        if format.exponent_bits != 8 {
+            check::<16>(factors, format, least, true, 8, &mut random);
         }
     }
 }
@@ -132,14 +137,14 @@ fn cards_cut_off_below_the_largest_term() {
 fn what_is_known_of_cards() {
     let ulp = 2.0_f32.powi(-23);
     let sum = |major, products: &[(f32, f32)], c: f32| {
-        let mut a = [[0.0; MOST_TERMS]; 1];
-        let mut b = [[0.0; COLUMNS]; MOST_TERMS];
+        let mut a = [[0.0; 16]; ROWS];
+        let mut b = [[0.0; COLUMNS]; 16];
         for (k, (x, y)) in products.iter().enumerate() {
             (a[0][k], b[k][0]) = (*x, *y);
         }
-        let mut sums = [[c; COLUMNS]; 1];
+        let mut sums = [[c; COLUMNS]; ROWS];
         let sums_of = Sums::of(MatrixSums::Card, Factors::Half, major);
-        accumulate::<false>(sums_of, &Operands { a: &a, b: &b[..16], least: [-126; 2] }, false, &mut sums);
+        accumulate::<false, 16>(sums_of, &Operands { a: &a, b: &b, least: [-126; 2] }, false, &mut sums);
         sums[0][0]
     };
     let half_ulp = (2.0_f32.powi(-12), 2.0_f32.powi(-12));
@@ -159,16 +164,16 @@ fn what_is_known_of_cards() {
 #[test]
 fn infinities_go_through() {
     for mode in [MatrixSums::Fma, MatrixSums::Exact, MatrixSums::Card] {
-        let mut a = [[0.5; MOST_TERMS]; 4];
-        let mut b = [[2.0; COLUMNS]; MOST_TERMS];
+        let mut a = [[0.5; 8]; ROWS];
+        let mut b = [[2.0; COLUMNS]; 8];
         a[1][3] = f32::INFINITY;
         a[2][4] = f32::NAN;
         b[5][6] = f32::NEG_INFINITY;
-        let mut sums = [[1.0; COLUMNS]; 4];
+        let mut sums = [[1.0; COLUMNS]; ROWS];
         sums[3][1] = f32::INFINITY;
         sums[1][2] = f32::NEG_INFINITY;
-        let operands = Operands { a: &a, b: &b[..8], least: [-126; 2] };
-        accumulate::<false>(Sums::of(mode, Factors::Half, 8), &operands, false, &mut sums);
+        let operands = Operands { a: &a, b: &b, least: [-126; 2] };
+        accumulate::<false, 8>(Sums::of(mode, Factors::Half, 8), &operands, false, &mut sums);
         let nan = 0x7fff_ffff_u32;
         for (row, sums) in sums.iter().enumerate() {
             for (column, sum) in sums.iter().enumerate() {
