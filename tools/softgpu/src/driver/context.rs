@@ -10,7 +10,7 @@ use super::device::{self, is_primary, primary_on};
 use super::entry::initialised;
 use super::error::{
     Answer, CUDA_ERROR_CONTEXT_IS_DESTROYED, CUDA_ERROR_INVALID_CONTEXT, CUDA_ERROR_INVALID_VALUE,
-    CUDA_ERROR_NOT_PERMITTED, CUDA_ERROR_NOT_SUPPORTED, CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY,
+    CUDA_ERROR_NOT_PERMITTED, CUDA_ERROR_NOT_SUPPORTED, CUDA_ERROR_OUT_OF_MEMORY, CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY,
     CUDA_ERROR_UNSUPPORTED_LIMIT, CUresult,
 };
 use super::event::Event;
@@ -24,6 +24,7 @@ use super::module::Module;
 use super::stream::{DefaultStreams, Stream, in_host_function};
 use super::types::{CUdevice, Out};
 use crate::memory::{self, Memory};
+use crate::program::MOST_LOCAL_BYTES;
 use crate::settings::{Settings, capability, machine};
 
 /// What `CUcontext` stands for.
@@ -136,12 +137,15 @@ impl Context {
         self.limits[1].load(Ordering::Relaxed)
     }
 
-    /// Bytes of local memory that a thread's calls may take.
+    /// Bytes that a thread's calls may take.
     pub(crate) fn stack_bytes(&self) -> usize {
         self.limits[0].load(Ordering::Relaxed)
     }
 }
 
+const STACK_SIZE: c_uint = 0;
+const PRINTF_FIFO_SIZE: c_uint = 1;
+const MALLOC_HEAP_SIZE: c_uint = 2;
 const SYNC_DEPTH: c_uint = 3;
 const FETCH_GRANULARITY: c_uint = 5;
 const PERSISTING_L2: c_uint = 6;
@@ -335,6 +339,11 @@ api! {
     fn cuCtxSetLimit(limit: c_uint, value: usize) {
         let context = current()?;
         let value = match limit {
+            STACK_SIZE if value as u64 > MOST_LOCAL_BYTES => return Err(CUDA_ERROR_INVALID_VALUE),
+            // The card sets this memory aside.
+            PRINTF_FIFO_SIZE | MALLOC_HEAP_SIZE if value as u64 > context.settings.memory_bytes => {
+                return Err(CUDA_ERROR_OUT_OF_MEMORY);
+            }
             FETCH_GRANULARITY if value > 128 => return Err(CUDA_ERROR_INVALID_VALUE),
             PERSISTING_L2 => 0, // there is no such cache
             _ => value,

@@ -217,9 +217,12 @@ impl Launch {
             checks: context.settings.checks,
             seed: context.settings.seed,
             multiprocessors: Limits::current().multiprocessors,
+            printf_bytes: context.printf_bytes(),
             ..execute::Settings::default()
         };
-        let settings = execute::Settings { stack_bytes: settings.stack_bytes.max(context.stack_bytes()), ..settings };
+        // The driver of a card, too, gives more where it sees the need.
+        let stack_bytes = settings.stack_bytes.max(context.stack_bytes() as u64);
+        let settings = execute::Settings { stack_bytes, ..settings };
         let report = schedules::run(&execute::Launch {
             module: &self.function.module.code,
             function: self.function.index,
@@ -240,21 +243,12 @@ impl Launch {
             block,
             dynamic_shared_bytes: shared_bytes,
             counters: report.counters,
-            printed: last_bytes(report.printed, context.printf_bytes()),
+            printed: report.printed,
             failure,
         };
         launched(launch, report.findings);
         Ok(())
     }
-}
-
-/// What a buffer of so many bytes holds, when what was printed first is overwritten.
-fn last_bytes(mut text: String, bytes: usize) -> String {
-    let mut first = text.len().saturating_sub(bytes);
-    while !text.is_char_boundary(first) {
-        first += 1;
-    }
-    text.split_off(first)
 }
 
 fn result_of(failure: Failure) -> CUresult {

@@ -195,7 +195,7 @@ impl Resident {
             let complete = barrier.waiting + barrier.arrived > 0
                 && match barrier.expected {
                     None => barrier.waiting == self.live,
-                    Some(threads) => barrier.waiting * 32 + barrier.arrived >= threads,
+                    Some(threads) => barrier.arrived.saturating_add(barrier.waiting * 32) >= threads,
                 };
             if !complete {
                 continue;

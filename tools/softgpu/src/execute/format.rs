@@ -24,16 +24,19 @@ struct Directive {
 pub(crate) trait Arguments {
     /// The next argument of 4 or 8 bytes; `None` past the buffer or where it cannot be read.
     fn next(&mut self, bytes: usize) -> Option<u64>;
-    /// The characters of a string argument, without its end.
-    fn string(&mut self, address: u64) -> Option<Vec<u8>>;
+    /// The characters of a string argument, without its end; the first of more than `most`.
+    fn string(&mut self, address: u64, most: usize) -> Option<Vec<u8>>;
 }
 
-/// Text and the number of arguments used. A conversion that C does not know is printed as it stands.
-pub(crate) fn format(text: &[u8], arguments: &mut dyn Arguments) -> (Vec<u8>, u32) {
+/// Text of `most` bytes at most, beyond which it is cut, and the number of arguments used. A conversion that C does not know
+/// is printed as it stands.
+pub(crate) fn format(text: &[u8], arguments: &mut dyn Arguments, most: usize) -> (Vec<u8>, u32) {
     let mut out = Vec::new();
     let mut used = 0;
     let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
+    while let Some((&byte, after)) = rest.split_first()
+        && out.len() < most
+    {
         rest = after;
         if byte != b'%' {
             out.push(byte);
@@ -58,6 +61,7 @@ pub(crate) fn format(text: &[u8], arguments: &mut dyn Arguments) -> (Vec<u8>, u3
         used += 1;
         directive.print(value, arguments, &mut out);
     }
+    out.truncate(most);
     (out, used)
 }
 
@@ -127,8 +131,9 @@ impl Directive {
         let (sign, digits) = match self.conversion {
             b'c' => return self.pad(b"", &[value as u8], false, out),
             b's' => {
-                let mut text = arguments.string(value).unwrap_or_else(|| b"(null)".to_vec());
-                text.truncate(self.precision.unwrap_or(usize::MAX));
+                let most = self.precision.unwrap_or(usize::MAX);
+                let mut text = arguments.string(value, most).unwrap_or_else(|| b"(null)".to_vec());
+                text.truncate(most);
                 return self.pad(b"", &text, false, out);
             }
             b'p' => ("0x", format!("{value:x}")),
@@ -294,13 +299,13 @@ mod tests {
             self.0.pop_front().map(|value| if bytes == 4 { value & 0xffff_ffff } else { value })
         }
 
-        fn string(&mut self, address: u64) -> Option<Vec<u8>> {
+        fn string(&mut self, address: u64, _: usize) -> Option<Vec<u8>> {
             (address == 1).then(|| b"text".to_vec())
         }
     }
 
     fn printed(text: &str, values: &[u64]) -> String {
-        let (out, _) = format(text.as_bytes(), &mut Values(values.iter().copied().collect()));
+        let (out, _) = format(text.as_bytes(), &mut Values(values.iter().copied().collect()), 4096);
         String::from_utf8(out).unwrap()
     }
 
@@ -342,6 +347,12 @@ mod tests {
     fn strings() {
         assert_eq!(printed("%s|%6s|%-6s|%.2s|", &[1, 1, 1, 1]), "text|  text|text  |te|");
         assert_eq!(printed("%s", &[0]), "(null)");
+    }
+
+    #[test]
+    fn text_is_cut() {
+        let mut values = Values([1, 1, 1].into());
+        assert_eq!(format(b"%9s%9s%9s", &mut values, 12), (b"     text   ".to_vec(), 2));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::block::{Block, Resident, Slice};
 use super::findings::{Findings, Place};
+use super::printed::Printed;
 use super::schedule::{Admission, Shuffle};
 use super::tally::Tally;
 use super::{Failure, Launch, Report};
@@ -64,11 +65,11 @@ pub(crate) struct Grid<'a> {
 /// What one worker has of its own.
 pub(crate) struct Worker<'g> {
     pub(crate) grid: &'g Grid<'g>,
-    /// The regions of the last accesses to global memory, the latest first.
-    pub(crate) regions: [usize; 2],
+    /// The region of the last access to global memory.
+    pub(crate) region: usize,
     pub(crate) tally: Tally,
     findings: Findings,
-    printed: Vec<(u64, String)>,
+    printed: Printed,
     /// By a seed; in turn without.
     pub(crate) shuffle: Option<Shuffle>,
     /// Bytes of memory that changed, blocks and warps that went on: anything that another may wait for.
@@ -92,10 +93,7 @@ impl Worker<'_> {
     }
 
     pub(crate) fn print(&mut self, block: &Block, text: &str) {
-        match self.printed.last_mut() {
-            Some((index, printed)) if *index == block.index => printed.push_str(text),
-            _ => self.printed.push((block.index, text.to_owned())),
-        }
+        self.printed.push(block.index, text);
     }
 }
 
@@ -150,13 +148,14 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
     });
     let mut report = Report::default();
     let mut findings = Findings::default();
-    let mut printed = Vec::new();
+    let mut printed = Printed::new(launch.settings.printf_bytes);
     let mut barrier_chain = 0;
+    let last = grid.stop.load(SeqCst);
     for worker in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
         barrier_chain = worker.tally.barrier_chain.max(barrier_chain);
         report.counters += &worker.tally.counters(program);
         findings.merge(worker.findings);
-        printed.extend(worker.printed);
+        printed.merge(&worker.printed, last);
     }
     let (loaded, stored) = grid.view.distinct_sectors();
     report.launch = grid.view.launch;
@@ -165,9 +164,7 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
     report.counters.global_loads.distinct_sectors = loaded;
     report.counters.global_stores.distinct_sectors = stored;
     (report.findings, report.failure) = findings.report(launch);
-    let last = grid.stop.load(SeqCst);
-    printed.sort_by_key(|&(block, _)| block);
-    report.printed = printed.into_iter().filter(|&(block, _)| block <= last).map(|(_, text)| text).collect();
+    report.printed = printed.into_text();
     report
 }
 
@@ -200,10 +197,10 @@ impl<'g> Grid<'g> {
     fn work(&'g self, number: usize, workers: usize, shuffle: Option<Shuffle>) -> Worker<'g> {
         let mut worker = Worker {
             grid: self,
-            regions: [0; 2],
+            region: 0,
             tally: Tally::new(self.program),
             findings: Findings::default(),
-            printed: Vec::new(),
+            printed: Printed::new(self.launch.settings.printf_bytes),
             shuffle,
             changes: 0,
         };

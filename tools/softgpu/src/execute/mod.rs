@@ -9,6 +9,7 @@ pub(crate) mod findings;
 pub(crate) mod format;
 pub(crate) mod grid;
 pub(crate) mod module;
+pub(crate) mod printed;
 pub(crate) mod registers;
 pub(crate) mod schedule;
 pub(crate) mod tally;
@@ -37,8 +38,10 @@ pub(crate) struct Settings {
     pub(crate) findings: usize,
     /// Multiprocessors of the device: with each kernel's occupancy they bound how many blocks are resident at once.
     pub(crate) multiprocessors: u32,
-    /// Local memory of a thread, in bytes: its calls' frames must fit.
-    pub(crate) stack_bytes: usize,
+    /// Of a thread, in bytes: what its calls take of local memory and of registers must fit.
+    pub(crate) stack_bytes: u64,
+    /// Of a launch: of more that it prints, the last stay.
+    pub(crate) printf_bytes: usize,
 }
 
 impl Default for Settings {
@@ -51,6 +54,7 @@ impl Default for Settings {
             findings: 100,
             multiprocessors: 108,
             stack_bytes: 64 << 10,
+            printf_bytes: 1 << 20,
         }
     }
 }
@@ -92,7 +96,7 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
     /// Complete unless the launch failed; then they cover what had run.
     pub(crate) counters: Counters,
-    /// What `printf` and `assert` wrote, in the order of the blocks.
+    /// What `printf` and `assert` wrote, in the order of the blocks: the last bytes of it, as many as the settings allow.
     pub(crate) printed: String,
     /// The first failure by block.
     pub(crate) failure: Option<Failure>,

@@ -35,18 +35,19 @@ impl Module {
             }
         }
         for (variable, &address) in program.variables.iter().zip(&addresses) {
-            let mut bytes = vec![0; variable.bytes as usize];
-            if let Some(initial) = &variable.initial {
-                bytes[..initial.len()].copy_from_slice(initial);
+            let write = |offset: u64, bytes: &[u8]| {
+                memory.write(address + offset, bytes).expect("the decoder keeps what a variable starts with inside it");
+            };
+            for (offset, bytes) in &variable.initial {
+                write(*offset, bytes);
             }
             for &(offset, relocation) in &variable.relocations {
                 let value = match relocation {
                     Relocation::Variable(id, offset) => addresses[id as usize].wrapping_add_signed(offset),
                     Relocation::Function(id) => function_address(id),
                 };
-                bytes[offset as usize..][..8].copy_from_slice(&value.to_le_bytes());
+                write(offset, &value.to_le_bytes());
             }
-            memory.write(address, &bytes).expect("the variable was allocated with this size");
         }
         let ends = program.blocks.iter().skip(1).map(|block| block.first);
         let block_ends = ends.chain([program.ops.len() as u32]).take(program.blocks.len()).collect();

@@ -64,6 +64,8 @@ pub(crate) struct Group {
     /// Where the function's frame begins in each lane's local memory.
     pub(crate) local: u32,
     pub(crate) calls: Vec<Frame>,
+    /// Bytes of stack that the calls take.
+    pub(crate) stack: u64,
     pub(crate) wait: Wait,
     patience: u32,
     /// Blocks left of a turn out of order; 0: in order.
@@ -183,23 +185,20 @@ impl Warp {
             window: 0,
             local: 0,
             calls: Vec::new(),
+            stack: 0,
             wait: Wait::Ready,
             patience: PATIENCE,
             turn: 0,
             last: 0,
         };
-        let fits = self.reserve_local(function.frame_bytes as usize, grid.launch.settings.stack_bytes);
-        debug_assert!(fits, "the launch checks the kernel's frame");
+        self.reserve_local(function.frame_bytes as usize);
         self.fill(worker, block, &group);
         self.groups.clear();
         self.groups.push(group);
     }
 
-    /// Makes room for `bytes` of local memory in each lane, if the limit allows it.
-    pub(crate) fn reserve_local(&mut self, bytes: usize, limit: usize) -> bool {
-        if bytes > limit {
-            return false;
-        }
+    /// Makes room for `bytes` of local memory in each lane.
+    pub(crate) fn reserve_local(&mut self, bytes: usize) {
         if bytes > self.local_bytes {
             let new_bytes = bytes.next_power_of_two().max(64);
             let new = Store::new(new_bytes * 32);
@@ -211,7 +210,6 @@ impl Warp {
             self.local = Some(new);
             self.local_bytes = new_bytes;
         }
-        true
     }
 
     /// Fills the slots of a function's constants and special registers, for the lanes of the group.

@@ -23,6 +23,9 @@ struct Copy {
     op: u32,
 }
 
+/// Copies in flight of a warp: more than have room side by side in any card's shared memory.
+const MOST_IN_FLIGHT: usize = 1 << 16;
+
 /// The asynchronous copies of a warp.
 #[derive(Debug, Default)]
 pub(crate) struct Copies {
@@ -63,6 +66,11 @@ pub(crate) unsafe fn cp_async(step: &mut Step<'_, '_>, op: &Op, access: &Access,
             sizes,
         )
     };
+    if step.warp.copies.in_flight.len() > MOST_IN_FLIGHT {
+        let detail = format!("more than {MOST_IN_FLIGHT} asynchronous copies of a warp are in flight");
+        step.find(mask.trailing_zeros() as usize & 31, FindingKind::AsyncCopy { detail });
+        return Err(step.fail(Failure::LaunchFailed));
+    }
     // Lanes that copy nothing do not touch their source, which may be anywhere.
     let reading = lanes(mask).filter(|&lane| sizes[lane] != 0).fold(0, |mask, lane| mask | 1 << lane);
     let targets = access::by_lane(step, access.space, "copy", &to, mask, width)?;
@@ -131,9 +139,11 @@ fn sources(
         }
         // Said as of the last byte, or else of the first: `by_lane` would ask for alignment to the bytes between.
         let mut last = *from;
-        last[lane] += bytes - 1;
+        last[lane] = last[lane].wrapping_add(bytes - 1);
         access::by_lane(step, Space::Global, "copy", &last, 1 << lane, 1)?;
-        spans[lane] = access::by_lane(step, Space::Global, "copy", from, 1 << lane, 1)?[lane];
+        access::by_lane(step, Space::Global, "copy", from, 1 << lane, 1)?;
+        // Both are there, but in two allocations of the host's that touch each other.
+        return Err(access::stray(step, Space::Global, "copy", from[lane], bytes, lane));
     }
     Ok(spans)
 }

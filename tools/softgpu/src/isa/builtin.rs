@@ -10,7 +10,7 @@ use crate::program::{Builtin, Call};
 use crate::ptx::ast::Space;
 
 /// Longest string that is read of a kernel.
-const LONGEST: u64 = 1 << 16;
+const LONGEST: usize = 1 << 16;
 
 /// Calls a builtin for each lane of the mask, in ascending order.
 ///
@@ -22,9 +22,12 @@ pub(crate) fn call(step: &mut Step<'_, '_>, builtin: Builtin, call: &Call, mask:
             call.arguments.iter().map(|&(from, _, bytes)| frame(step, lane, from, bytes)).collect();
         match (builtin, arguments[..].as_ref()) {
             (Builtin::Vprintf, &[text, buffer]) => {
-                let text = string(step, lane, text).unwrap_or_default();
-                let (printed, used) = format(&text, &mut Packed { step: &mut *step, lane, at: buffer });
+                let most = step.worker.grid.launch.settings.printf_bytes;
+                let text = string(step, lane, text, LONGEST).unwrap_or_default();
+                let (printed, used) = format(&text, &mut Packed { step: &mut *step, lane, at: buffer }, most);
                 let printed = String::from_utf8_lossy(&printed).into_owned();
+                // It takes its time, of which the watchdog must hear.
+                step.warp.executed += (text.len() + printed.len()) as u64;
                 step.worker.print(step.block, &printed);
                 for &(_, to, bytes) in &call.results {
                     set_frame(step, lane, to, bytes, u64::from(used));
@@ -32,7 +35,7 @@ pub(crate) fn call(step: &mut Step<'_, '_>, builtin: Builtin, call: &Call, mask:
             }
             (Builtin::Assertfail, &[message, file, line, function, ..]) => {
                 let text = |step: &mut Step<'_, '_>, address| {
-                    String::from_utf8_lossy(&string(step, lane, address).unwrap_or_default()).into_owned()
+                    String::from_utf8_lossy(&string(step, lane, address, LONGEST).unwrap_or_default()).into_owned()
                 };
                 let (message, file, function) = (text(step, message), text(step, file), text(step, function));
                 let thread = step.warp.index * 32 + lane as u32;
@@ -93,11 +96,11 @@ fn value(step: &mut Step<'_, '_>, lane: usize, address: u64, bytes: usize) -> Op
     Some(u64::from_le_bytes(value))
 }
 
-/// The characters from a generic address to their end.
-fn string(step: &mut Step<'_, '_>, lane: usize, address: u64) -> Option<Vec<u8>> {
+/// The characters from a generic address to their end, at most so many.
+fn string(step: &mut Step<'_, '_>, lane: usize, address: u64, most: usize) -> Option<Vec<u8>> {
     let mut text = Vec::new();
-    for i in 0..LONGEST {
-        let byte = value(step, lane, address.wrapping_add(i), 1)? as u8;
+    for i in 0..most.min(LONGEST) {
+        let byte = value(step, lane, address.wrapping_add(i as u64), 1)? as u8;
         if byte == 0 {
             break;
         }
@@ -115,12 +118,13 @@ struct Packed<'a, 's, 'g> {
 
 impl Arguments for Packed<'_, '_, '_> {
     fn next(&mut self, bytes: usize) -> Option<u64> {
-        let at = self.at.next_multiple_of(bytes as u64);
-        self.at = at + bytes as u64;
+        // A buffer that ends with the address space has no next argument: none is found there.
+        let at = self.at.checked_next_multiple_of(bytes as u64)?;
+        self.at = at.checked_add(bytes as u64)?;
         value(self.step, self.lane, at, bytes)
     }
 
-    fn string(&mut self, address: u64) -> Option<Vec<u8>> {
-        string(self.step, self.lane, address)
+    fn string(&mut self, address: u64, most: usize) -> Option<Vec<u8>> {
+        string(self.step, self.lane, address, most)
     }
 }

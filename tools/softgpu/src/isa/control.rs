@@ -5,7 +5,7 @@ use crate::execute::registers::{lanes, row, wide_row};
 use crate::execute::warp::{Flow, Frame, Step, Stopped};
 use crate::inspect::finding::FindingKind;
 use crate::memory::store::Store;
-use crate::program::{CallTarget, FUNCTION_BASE, Op};
+use crate::program::{Call, CallTarget, FUNCTION_BASE, Function, MOST_LOCAL_BYTES, Op};
 
 /// bra: the lanes of the mask jump, the others fall through. The part that is lower goes on; the other waits its turn.
 pub(crate) fn bra(step: &mut Step<'_, '_>, target: u32, mask: u32) -> Flow {
@@ -54,6 +54,20 @@ pub(crate) unsafe fn brx_idx(step: &mut Step<'_, '_>, op: &Op, targets: &[u32], 
     }
 }
 
+/// What a call takes of the stack: the function's frame, its registers, which it would have to save if it called on, and
+/// where it returns to.
+fn stack_bytes(function: &Function) -> u64 {
+    const RETURN_ADDRESS: u64 = 16;
+    u64::from(function.frame_bytes) + 4 * u64::from(function.slots) + RETURN_ADDRESS
+}
+
+/// Whether a function's parameters are what a call through a pointer hands over and takes back.
+fn agrees(function: &Function, call: &Call) -> bool {
+    let given = call.arguments.iter().map(|&(_, to, bytes)| (to, bytes));
+    let taken = function.params.iter().map(|parameter| (parameter.offset, parameter.bytes));
+    given.eq(taken) && call.results.iter().all(|&(from, _, bytes)| from.saturating_add(bytes) <= function.param_bytes)
+}
+
 /// call, direct and through a pointer: a new frame of registers and of local memory for the lanes that call.
 ///
 /// # Safety
@@ -75,6 +89,11 @@ pub(crate) unsafe fn call(step: &mut Step<'_, '_>, op: &Op, mask: u32) -> Result
             let function = program.functions.get(usize::try_from(index).unwrap_or(usize::MAX));
             if addresses[first] % 16 != 0 || function.is_none_or(|function| function.is_entry) {
                 let detail = format!("call through {:#x}, which is no function", addresses[first]);
+                step.find(first, FindingKind::Trap { detail });
+                return Err(step.fail(Failure::LaunchFailed));
+            }
+            if let Some(function) = function.filter(|function| !agrees(function, call)) {
+                let detail = format!("call of {} through a pointer, with other parameters than it has", function.name);
                 step.find(first, FindingKind::Trap { detail });
                 return Err(step.fail(Failure::LaunchFailed));
             }
@@ -106,18 +125,22 @@ pub(crate) unsafe fn call(step: &mut Step<'_, '_>, op: &Op, mask: u32) -> Result
     };
     // Frames begin at multiples of 16, which is what any `.align` of PTX's types asks for.
     let local = (step.group.local + caller.frame_bytes).next_multiple_of(16);
-    let bytes = (local + callee.frame_bytes) as usize;
-    if !step.warp.reserve_local(bytes, step.worker.grid.launch.settings.stack_bytes) {
-        let detail = format!(
-            "the stack of {} bytes overflows: {} calls deep, {} needs {} more",
-            step.worker.grid.launch.settings.stack_bytes,
-            step.group.calls.len(),
-            callee.name,
-            callee.frame_bytes
-        );
+    let bytes = u64::from(local) + u64::from(callee.frame_bytes);
+    let stack = step.group.stack + stack_bytes(callee);
+    let most = step.worker.grid.launch.settings.stack_bytes;
+    if stack > most || bytes > MOST_LOCAL_BYTES {
+        let (depth, name, more) = (step.group.calls.len(), &callee.name, stack_bytes(callee));
+        let what = if stack > most {
+            format!("the stack of {most} bytes")
+        } else {
+            format!("the thread's local memory of {MOST_LOCAL_BYTES} bytes")
+        };
+        let detail = format!("{what} overflows: {depth} calls deep, {name} needs {more} more");
         step.find(mask.trailing_zeros() as usize & 31, FindingKind::Trap { detail });
         return Err(step.fail(Failure::LaunchFailed));
     }
+    step.warp.reserve_local(bytes as usize);
+    step.group.stack = stack;
     let window = free_window(step, target, step.group.window + caller.slots);
     step.warp.registers.reserve((window + callee.slots) as usize);
     step.group.calls.push(frame);
@@ -188,6 +211,7 @@ pub(crate) fn ret(step: &mut Step<'_, '_>, mask: u32) -> Flow {
         copy_frames(store, step.warp.local_bytes, mask, step.group.local, frame.local, results);
     }
     step.group.op = frame.op;
+    step.group.stack -= stack_bytes(&step.worker.grid.program.functions[step.group.function as usize]);
     step.group.function = frame.function;
     step.group.window = frame.window;
     step.group.local = frame.local;

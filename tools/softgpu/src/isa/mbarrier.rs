@@ -36,7 +36,7 @@ fn initial(count: u64) -> u64 {
 /// An object after so many arrivals; of a drop, later phases wait for as many fewer. `None` when it waits for fewer.
 fn arrive(object: u64, count: u64, drop: bool) -> Option<u64> {
     let pending = (object & COUNT).checked_sub(count)?;
-    let next = (object >> COUNT_BITS & COUNT) - if drop { count } else { 0 };
+    let next = (object >> COUNT_BITS & COUNT).checked_sub(if drop { count } else { 0 })?;
     let phase = object & !(COUNT | COUNT << COUNT_BITS);
     Some(if pending == 0 {
         // The last: the next phase begins.

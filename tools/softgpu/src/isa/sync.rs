@@ -51,7 +51,7 @@ pub(crate) unsafe fn barrier(step: &mut Step<'_, '_>, op: &Op, barrier: &Barrier
     let state = &mut step.block.barriers[number as usize];
     state.expected = expected;
     if barrier.kind == BarrierKind::Arrive {
-        state.arrived += 32;
+        state.arrived = state.arrived.saturating_add(32);
         step.block.arrival = true;
         step.block.races.clocks.arrive(number, step.warp.index);
         return Ok(Flow::Next);

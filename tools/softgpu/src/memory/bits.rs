@@ -1,4 +1,4 @@
-//! A bit per byte of memory, set by several workers at once.
+//! A bit per byte or per sector of memory, set by several workers at once.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -6,14 +6,27 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Debug)]
 pub(crate) struct Bits {
     words: Box<[AtomicU64]>,
+    length: usize,
+    /// The bits of a word that holds nothing but zeros: all or none.
+    blank: u64,
 }
 
 impl Bits {
     /// `length` bits, all clear. Untouched pages of a large set cost nothing.
     pub(crate) fn new(length: usize) -> Self {
+        Self::blank(length, 0)
+    }
+
+    /// `length` bits, all set, which costs no more.
+    pub(crate) fn full(length: usize) -> Self {
+        Self::blank(length, u64::MAX)
+    }
+
+    fn blank(length: usize, blank: u64) -> Self {
         let words = Box::into_raw(vec![0u64; length.div_ceil(64)].into_boxed_slice());
         // SAFETY: an AtomicU64 has the size and alignment of a u64 and any bits are valid for it; the box is passed on whole.
-        Self { words: unsafe { Box::from_raw(words as *mut [AtomicU64]) } }
+        let words = unsafe { Box::from_raw(words as *mut [AtomicU64]) };
+        Self { words, length, blank }
     }
 
     /// Calls `each` with every word that the range meets and the range's bits in it, until it answers false.
@@ -22,8 +35,7 @@ impl Bits {
         let Some(more) = count.checked_sub(1) else { return true };
         let last = first + more;
         let (from, to) = (u64::MAX << (first % 64), u64::MAX >> (63 - last % 64));
-        let end = last / 64 + 1;
-        match &self.words[first / 64..end] {
+        match &self.words[first / 64..=last / 64] {
             [] => true,
             [word] => each(word, from & to),
             [head, middle @ .., tail] => {
@@ -34,27 +46,29 @@ impl Bits {
 
     #[inline(always)]
     pub(crate) fn all(&self, first: usize, count: usize) -> bool {
-        self.words(first, count, |word, bits| word.load(Relaxed) & bits == bits)
+        self.words(first, count, |word, bits| (word.load(Relaxed) ^ self.blank) & bits == bits)
     }
 
     pub(crate) fn any(&self, first: usize, count: usize) -> bool {
-        !self.words(first, count, |word, bits| word.load(Relaxed) & bits == 0)
+        !self.words(first, count, |word, bits| (word.load(Relaxed) ^ self.blank) & bits == 0)
     }
 
     #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> bool {
-        self.words[index / 64].load(Relaxed) & (1 << (index % 64)) != 0
+        (self.words[index / 64].load(Relaxed) ^ self.blank) & (1 << (index % 64)) != 0
     }
 
-    /// An atomic update only where a bit changes and another of its word does not: most ranges are set once and met often,
-    /// and whole words need none, for nothing clears bits while workers set them.
+    /// Written only where a bit changes: most ranges are set once and met often, and a plain load is far cheaper than
+    /// an atomic update.
     #[inline(always)]
     pub(crate) fn set(&self, first: usize, count: usize) {
         self.words(first, count, |word, bits| {
-            if bits == u64::MAX {
-                word.store(bits, Relaxed);
-            } else if word.load(Relaxed) & bits != bits {
-                word.fetch_or(bits, Relaxed);
+            if (word.load(Relaxed) ^ self.blank) & bits != bits {
+                if self.blank == 0 {
+                    word.fetch_or(bits, Relaxed)
+                } else {
+                    word.fetch_and(!bits, Relaxed)
+                };
             }
             true
         });
@@ -62,11 +76,20 @@ impl Bits {
 
     pub(crate) fn clear(&self, first: usize, count: usize) {
         self.words(first, count, |word, bits| {
-            if word.load(Relaxed) & bits != 0 {
-                word.fetch_and(!bits, Relaxed);
+            if (word.load(Relaxed) ^ self.blank) & bits != 0 {
+                if self.blank == 0 {
+                    word.fetch_and(!bits, Relaxed)
+                } else {
+                    word.fetch_or(bits, Relaxed)
+                };
             }
             true
         });
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        let other = self.words.iter().map(|word| u64::from(word.load(Relaxed).count_ones())).sum();
+        if self.blank == 0 { other } else { self.length as u64 - other }
     }
 
     /// Copies a range of another set, bit by bit where the two are not aligned alike.
@@ -93,8 +116,22 @@ mod tests {
         assert!(bits.all(3, 130) && !bits.all(2, 2) && !bits.all(3, 131));
         assert!(bits.any(0, 4) && !bits.any(0, 3) && !bits.any(133, 67));
         bits.clear(64, 64);
-        assert!(bits.get(63) && !bits.get(64) && !bits.get(127) && bits.get(128));
+        assert_eq!(bits.count(), 61 + 5);
+        assert!(bits.get(63) && !bits.get(64) && bits.get(128));
         assert!(bits.all(70, 0) && !bits.any(3, 0));
+    }
+
+    #[test]
+    fn a_full_set() {
+        let bits = Bits::full(200);
+        assert!(bits.all(0, 200) && bits.any(199, 1) && bits.count() == 200);
+        bits.clear(3, 130);
+        bits.set(64, 1);
+        assert!(bits.all(0, 3) && !bits.any(3, 61) && bits.get(64) && !bits.any(65, 68) && bits.all(133, 67));
+        assert_eq!(bits.count(), 200 - 129);
+        let copy = Bits::new(200);
+        copy.copy_from(0, &bits, 0, 200);
+        assert_eq!(copy.count(), bits.count());
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl Memory {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uninitialised memory, aligned to 512 bytes.
+    /// Memory, aligned to 512 bytes: zeros for a variable, as the ISA has it, else nothing that was ever written.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the context's total, or the host's memory, is exhausted.
@@ -250,7 +250,11 @@ impl Memory {
         if rounded > full.free || rounded > table.end.saturating_sub(table.next) {
             return Err(full);
         }
-        let store = usize::try_from(bytes).ok().and_then(Store::try_new).ok_or(full)?;
+        let made = match origin {
+            Origin::Allocation => Store::try_new,
+            Origin::Variable(_) => Store::try_zeroed,
+        };
+        let store = usize::try_from(bytes).ok().and_then(made).ok_or(full)?;
         let base = table.next;
         if origin == Origin::Allocation {
             table.numbered += 1;

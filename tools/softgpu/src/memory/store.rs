@@ -38,22 +38,25 @@ impl Store {
         Layout::from_size_align(bytes.max(1), Self::ALIGN).ok()
     }
 
-    fn allocate(bytes: usize, layout: Layout) -> Option<Self> {
+    fn allocate(bytes: usize, layout: Layout, written: fn(usize) -> Bits) -> Option<Self> {
         // SAFETY: every layout of this file has at least one byte.
         let data = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        Some(Self { data, bytes, layout: Some(layout), written: Bits::new(bytes), races: OnceLock::new() })
+        Some(Self { data, bytes, layout: Some(layout), written: written(bytes), races: OnceLock::new() })
     }
 
     /// `None` when the host has not that much.
     pub(crate) fn try_new(bytes: usize) -> Option<Self> {
-        Self::allocate(bytes, Self::layout(bytes)?)
+        Self::allocate(bytes, Self::layout(bytes)?, Bits::new)
     }
 
-    /// As [`Store::try_new`], aligned to a page; all of it counts as written, as the host may write it.
+    /// As [`Store::try_new`], written with zeros: untouched pages cost nothing all the same.
+    pub(crate) fn try_zeroed(bytes: usize) -> Option<Self> {
+        Self::allocate(bytes, Self::layout(bytes)?, Bits::full)
+    }
+
+    /// As [`Store::try_zeroed`], aligned to a page.
     pub(crate) fn of_pages(bytes: usize) -> Option<Self> {
-        let store = Self::allocate(bytes, Layout::from_size_align(bytes.max(1), Self::PAGE).ok()?)?;
-        store.written.set(0, bytes);
-        Some(store)
+        Self::allocate(bytes, Layout::from_size_align(bytes.max(1), Self::PAGE).ok()?, Bits::full)
     }
 
     /// Memory of the host's own, all of it written; `None` for null, or a range past the end of the address space.
@@ -62,10 +65,8 @@ impl Store {
     /// The bytes are valid for reads and writes as long as the store is, and nobody takes references to them meanwhile.
     pub(crate) unsafe fn of_host(data: *mut u8, bytes: usize) -> Option<Self> {
         isize::try_from(bytes).ok().and_then(|_| data.addr().checked_add(bytes))?;
-        let store =
-            Self { data: NonNull::new(data)?, bytes, layout: None, written: Bits::new(bytes), races: OnceLock::new() };
-        store.written.set(0, bytes);
-        Some(store)
+        let written = Bits::full(bytes);
+        Some(Self { data: NonNull::new(data)?, bytes, layout: None, written, races: OnceLock::new() })
     }
 
     /// For the small memories of blocks and threads.

@@ -2,17 +2,27 @@
 //! so that a lane group that is earlier in the order is never one that another waits for, and loops reconverge at their
 //! exits. nvcc's own order is not topological.
 
+/// Loops inside each other: far more than anybody writes, and it bounds the work, which grows with it.
+pub(crate) const MOST_DEEP: usize = 256;
+
+/// More than [`MOST_DEEP`] loops lie inside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooDeep;
+
 /// The reachable blocks of a graph in layout order, the entry (block 0) first. Along every edge but a loop's back edge
 /// the order ascends, as far as the graph is reducible; a loop's blocks follow each other, its exits come after them.
-pub(crate) fn layout(successors: &[Vec<usize>]) -> Vec<usize> {
+pub(crate) fn layout(successors: &[Vec<usize>]) -> Result<Vec<usize>, TooDeep> {
     if successors.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let order = reverse_post_order(successors);
     let loops = Loops::find(successors, &order);
+    if loops.depth() > MOST_DEEP {
+        return Err(TooDeep);
+    }
     let mut laid_out = Vec::with_capacity(order.len());
     loops.lay_out(None, &order, successors, &mut laid_out);
-    laid_out
+    Ok(laid_out)
 }
 
 /// Depth-first from block 0, without recursion: a kernel may have thousands of blocks.
@@ -133,6 +143,18 @@ impl Loops {
         Self { loops, innermost }
     }
 
+    /// The most loops that hold one block.
+    fn depth(&self) -> usize {
+        // Smaller loops lie in larger ones: a parent comes before its children.
+        let mut by_size: Vec<usize> = (0..self.loops.len()).collect();
+        by_size.sort_by_key(|&index| std::cmp::Reverse(self.loops[index].size));
+        let mut depths = vec![0; self.loops.len()];
+        for index in by_size {
+            depths[index] = 1 + self.loops[index].parent.map_or(0, |parent| depths[parent]);
+        }
+        depths.into_iter().max().unwrap_or(0)
+    }
+
     /// The loop directly below `region` that holds `block`, or the block itself where none does; `None` outside.
     fn member(&self, region: Option<usize>, block: usize) -> Option<Member> {
         let mut below = self.innermost[block];
@@ -150,7 +172,8 @@ impl Loops {
 
     /// Appends the blocks of a region: a topological order of its own blocks and its inner loops, each of those whole.
     fn lay_out(&self, region: Option<usize>, order: &[usize], successors: &[Vec<usize>], laid_out: &mut Vec<usize>) {
-        let blocks: Vec<usize> = order.iter().copied().filter(|&b| self.member(region, b).is_some()).collect();
+        let holds = |&block: &usize| region.is_none_or(|region| self.loops[region].contains[block]);
+        let blocks: Vec<usize> = order.iter().copied().filter(holds).collect();
         let node = |block| match self.member(region, block) {
             Some(Member::Loop(inner)) => Some(self.loops[inner].header),
             Some(Member::Block(block)) => Some(block),
@@ -167,7 +190,10 @@ impl Loops {
             }
         }
         let entry = node(entry).expect("the entry lies in its region");
-        for at in topological(entry, &edges) {
+        let members = topological(entry, &edges);
+        // What is held while inner loops are laid out grows with their depth.
+        drop((blocks, edges));
+        for at in members {
             match self.member(region, at) {
                 Some(Member::Loop(inner)) => self.lay_out(Some(inner), order, successors, laid_out),
                 _ => laid_out.push(at),
@@ -207,12 +233,12 @@ fn topological(entry: usize, edges: &[Vec<usize>]) -> Vec<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::layout;
+    use super::{MOST_DEEP, TooDeep, layout};
 
     #[test]
     fn the_exit_of_a_loop_follows_the_whole_loop() {
         // 0 -> 1 (header) -> {2, 3}; 2 -> 4 (latch) -> 1; 3 -> {5 (exit), 4}.
-        let order = layout(&[vec![1], vec![2, 3], vec![4], vec![5, 4], vec![1], vec![]]);
+        let order = layout(&[vec![1], vec![2, 3], vec![4], vec![5, 4], vec![1], vec![]]).unwrap();
         let at = |block| order.iter().position(|&b| b == block).unwrap();
         assert_eq!(order.len(), 6);
         assert_eq!(at(5), 5);
@@ -222,16 +248,30 @@ mod tests {
     #[test]
     fn nested_loops_are_contiguous_and_unreachable_blocks_are_left_out() {
         // 0 -> 1 -> 2 -> {2, 3}; 3 -> {1, 4}; 5 is unreachable.
-        assert_eq!(layout(&[vec![1], vec![2], vec![2, 3], vec![1, 4], vec![], vec![4]]), [0, 1, 2, 3, 4]);
-        assert_eq!(layout(&[]), Vec::<usize>::new());
+        assert_eq!(layout(&[vec![1], vec![2], vec![2, 3], vec![1, 4], vec![], vec![4]]), Ok(vec![0, 1, 2, 3, 4]));
+        assert_eq!(layout(&[]), Ok(Vec::new()));
     }
 
     #[test]
     fn two_entries_into_a_cycle_still_give_every_block_once() {
-        let mut order = layout(&[vec![1, 2], vec![2], vec![1, 3], vec![]]);
+        let mut order = layout(&[vec![1, 2], vec![2], vec![1, 3], vec![]]).unwrap();
         assert_eq!(order[0], 0);
         order.sort_unstable();
         assert_eq!(order, [0, 1, 2, 3]);
+    }
+
+    /// Loops inside each other: block i heads a loop whose latch is block 2 n - 1 - i.
+    fn nested(loops: usize) -> Vec<Vec<usize>> {
+        let mut successors: Vec<Vec<usize>> = (1..=2 * loops).map(|next| vec![next]).collect();
+        (0..loops).for_each(|header| successors[2 * loops - 1 - header].push(header));
+        successors.push(Vec::new());
+        successors
+    }
+
+    #[test]
+    fn loops_are_nested_so_deep_and_no_deeper() {
+        assert_eq!(layout(&nested(MOST_DEEP)), Ok((0..=2 * MOST_DEEP).collect()));
+        assert_eq!(layout(&nested(MOST_DEEP + 1)), Err(TooDeep));
     }
 
     proptest! {
@@ -243,7 +283,7 @@ mod tests {
                     successors[from].push(to);
                 }
             }
-            let order = layout(&successors);
+            let order = layout(&successors).unwrap();
             let mut reached = vec![0];
             let mut next = 0;
             while next < reached.len() {

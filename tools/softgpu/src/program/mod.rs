@@ -278,6 +278,10 @@ pub(crate) enum Builtin {
     Free,
 }
 
+/// Local memory of a thread, which is the card's limit too (CUDA Programming Guide, "Technical Specifications per Compute
+/// Capability").
+pub(crate) const MOST_LOCAL_BYTES: u64 = 512 << 10;
+
 /// A function's address is this plus 16 times its index.
 pub(crate) const FUNCTION_BASE: u64 = 0x0000_6f00_0000_0000;
 
@@ -353,10 +357,10 @@ pub(crate) struct Variable {
     pub(crate) name: Arc<str>,
     pub(crate) space: Space,
     pub(crate) bytes: u64,
-    /// What it starts with, as far as the text gives it: the rest is zeros. Relocations are applied when the module is
-    /// loaded. `None`: not initialised by the module, which for `.global` and `.const` is all zeros by the ISA.
-    pub(crate) initial: Option<Vec<u8>>,
-    /// (byte offset in `initial`, whose address).
+    /// What it starts with where that is not zero: bytes, and the offset of the first. Where two overlap, the later one
+    /// holds.
+    pub(crate) initial: Vec<(u64, Vec<u8>)>,
+    /// (byte offset, whose address), applied when the module is loaded.
     pub(crate) relocations: Vec<(u64, Relocation)>,
 }
 

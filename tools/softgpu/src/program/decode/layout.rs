@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::program::MOST_LOCAL_BYTES;
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Base, Function, Module, Operand, Scope, Space, Variable};
 
-/// One thread's local memory and a kernel's parameters are no larger.
-const MOST_FRAME_BYTES: u64 = 512 << 10;
 /// More than any block's shared memory.
 const MOST_SHARED_BYTES: u64 = 1 << 20;
 /// Dynamic shared memory begins at a multiple of this.
@@ -56,7 +55,7 @@ impl Packing {
     }
 
     fn place(&mut self, variable: &Variable) -> u64 {
-        let offset = self.end.next_multiple_of(variable.align);
+        let offset = self.end.checked_next_multiple_of(variable.align).unwrap_or(u64::MAX);
         self.end = offset.saturating_add(variable.bytes());
         self.align = self.align.max(variable.align);
         offset
@@ -156,7 +155,7 @@ fn frame(module: &Module, function: &Function) -> Result<Frame, PtxError> {
     let too_large = |line: u32| PtxError::new(&module.text, line, "parameters or local variables beyond 512 KiB");
     let offset = |packing: &mut Packing, variable: &Variable| {
         let at = packing.place(variable);
-        if packing.end > MOST_FRAME_BYTES { Err(too_large(variable.line)) } else { Ok(u32::try_from(at).unwrap_or(0)) }
+        if packing.end > MOST_LOCAL_BYTES { Err(too_large(variable.line)) } else { Ok(u32::try_from(at).unwrap_or(0)) }
     };
     let mut frame = Frame::default();
     let mut packing = Packing::new(0);
@@ -175,6 +174,9 @@ fn frame(module: &Module, function: &Function) -> Result<Frame, PtxError> {
     }
     // The next call's frame begins where this one ends.
     let bytes = packing.end.next_multiple_of(DYNAMIC_ALIGN.max(packing.align));
+    if bytes > MOST_LOCAL_BYTES {
+        return Err(too_large(function.line));
+    }
     frame.bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
     Ok(frame)
 }

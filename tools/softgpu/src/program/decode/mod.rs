@@ -99,16 +99,14 @@ fn variables(module: &ast::Module, layout: &Layout) -> Result<Vec<Variable>, Ptx
             return Err(error(format!("an alignment of {}, expected {MOST_ALIGN} at most,", variable.align)));
         }
         let element_bytes = u64::from(variable.element.bytes());
-        let given = variable.initialiser.iter().map(|(at, _)| at + 1).max().unwrap_or(0) * element_bytes;
-        let mut initial = vec![0; usize::try_from(given).map_err(|_| error("too large".to_owned()))?];
+        let mut initial = Vec::new();
         let mut relocations = Vec::new();
         for (at, value) in &variable.initialiser {
             let place = at * element_bytes;
             match value {
                 Initial::Bits(bits) => {
-                    let start = usize::try_from(place).map_err(|_| error("too large".to_owned()))?;
                     let bytes = usize::from(variable.element.bytes()).min(8);
-                    initial[start..start + bytes].copy_from_slice(&bits.to_le_bytes()[..bytes]);
+                    give(&mut initial, place, &bits.to_le_bytes()[..bytes]);
                 }
                 Initial::Address { name, offset } => {
                     let target = if let Some(&id) = layout.function_ids.get(name) {
@@ -128,11 +126,33 @@ fn variables(module: &ast::Module, layout: &Layout) -> Result<Vec<Variable>, Ptx
             name: Arc::clone(&variable.name),
             space: variable.space,
             bytes: variable.bytes(),
-            initial: (!variable.initialiser.is_empty()).then_some(initial),
+            initial,
             relocations,
         });
     }
     Ok(variables)
+}
+
+/// Adds an element to what a variable starts with: to the last run of bytes if it lies close behind; a zero only where
+/// another value was given before.
+fn give(initial: &mut Vec<(u64, Vec<u8>)>, place: u64, bytes: &[u8]) {
+    const CLOSE: u64 = 64;
+    let zero = bytes.iter().all(|&byte| byte == 0);
+    if let Some((first, run)) = initial.last_mut() {
+        let end = *first + run.len() as u64;
+        match place.checked_sub(end) {
+            Some(_) if zero => return,
+            Some(gap @ ..=CLOSE) => {
+                run.resize(run.len() + gap as usize, 0);
+                run.extend_from_slice(bytes);
+                return;
+            }
+            _ => {}
+        }
+    } else if zero {
+        return;
+    }
+    initial.push((place, bytes.to_vec()));
 }
 
 /// A run of instructions that is entered at its start alone.
@@ -229,7 +249,11 @@ fn plan(
 ) -> Result<Plan, PtxError> {
     let function = &module.functions[index];
     let (runs, labels) = runs(function);
-    let order = control_flow::layout(&runs.iter().map(|run| run.successors.clone()).collect::<Vec<_>>());
+    let order =
+        control_flow::layout(&runs.iter().map(|run| run.successors.clone()).collect::<Vec<_>>()).map_err(|_| {
+            let what = format!("{} has more than {} loops inside each other", function.name, control_flow::MOST_DEEP);
+            PtxError::new(&module.text, function.line, what)
+        })?;
     let mut place = vec![u32::MAX; runs.len()];
     for (at, &run) in (0..).zip(&order) {
         place[run] = at;

@@ -37,11 +37,13 @@ struct Range<'a> {
     prefix: &'a str,
     count: u32,
     kind: Type,
-    /// By number, as far as they were named; those from [`MOST_DENSE`] on are among the scope's names.
+    /// By number, as far as they were named about in turn; those far ahead are among the scope's names, so that a few
+    /// names never cost much.
     registers: Vec<Option<RegisterId>>,
 }
 
-const MOST_DENSE: u32 = 1 << 16;
+/// How far ahead of all registers that were named before a number may be.
+const AHEAD: usize = 64;
 
 impl Scopes<'_> {
     pub(super) fn open(&mut self) {
@@ -90,10 +92,10 @@ impl<'a> Parser<'a> {
             if let Some((range, number)) = range {
                 let id = index(&self.function.registers);
                 self.function.registers.push(Register { name: place_in(self.source, name), kind: range.kind });
-                if number < MOST_DENSE {
-                    let length = range.registers.len().max(number as usize + 1);
-                    range.registers.resize(length, None);
-                    range.registers[number as usize] = Some(id);
+                let number = number as usize;
+                if number < 2 * self.function.registers.len() + AHEAD {
+                    range.registers.resize(range.registers.len().max(number + 1), None);
+                    range.registers[number] = Some(id);
                 } else {
                     scope.names.insert(name, Name::Register(id));
                 }
@@ -109,6 +111,10 @@ impl<'a> Parser<'a> {
         self.open_scope()?;
         while self.scopes.0.len() > depth {
             self.statement()?;
+        }
+        // A name and a colon within another statement look like a label.
+        if self.function.labels.contains(&u32::MAX) {
+            return Err(self.error_at(self.function.line, format!("{} has a label in no place", self.function.name)));
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ use crate::ptx::ast::{Initial, Scope, Space, Type, Variable};
 const MOST_BYTES: u64 = 1 << 48;
 /// Of a variable that the text initialises: its bytes are kept here until the module is loaded.
 const MOST_INITIALISED_BYTES: u64 = 1 << 30;
+/// Of a variable: initialisers are read by recursion, a level for each.
+const MOST_DIMENSIONS: usize = 32;
 
 impl<'a> Parser<'a> {
     /// `(.param .b32 a, .param .align 8 .b8 b[16])`, entered into the open scope.
@@ -147,6 +149,9 @@ impl<'a> Parser<'a> {
             lengths.push(if self.peek() == Token::Mark(b']') { None } else { Some(self.integer("a length")?) });
             self.mark(b']')?;
         }
+        if lengths.len() > MOST_DIMENSIONS {
+            return Err(self.error_at(line, format!("{name} has more than {MOST_DIMENSIONS} dimensions")));
+        }
         let element_bytes = u64::from(declared.element.bytes());
         let mut strides = vec![1; lengths.len()];
         let mut elements = declared.vector;
@@ -165,9 +170,10 @@ impl<'a> Parser<'a> {
                 strides.push(1);
             }
             self.initialiser(declared.element, &strides, 0, &mut initialiser)?;
-            let given = initialiser.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
+            let given = initialiser.iter().map(|(at, _)| at.saturating_add(1)).max().unwrap_or(0);
             if lengths.first() == Some(&None) {
-                elements = given.next_multiple_of(strides[0]);
+                // Of rows without elements no number is enough.
+                elements = given.checked_next_multiple_of(strides[0]).unwrap_or(0);
             }
             if given > elements {
                 return Err(self.error_at(line, format!("{given} values for the {elements} elements of {name}")));
