@@ -1,10 +1,13 @@
 //! Initialisation, the version, and the functions by their names.
 
 use std::ffi::{c_int, c_uint, c_void};
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::error::{Answer, CUDA_ERROR_INVALID_VALUE, CUDA_ERROR_NOT_FOUND, CUDA_ERROR_NOT_INITIALIZED};
-use super::types::{Out, Text};
+use super::error::{
+    Answer, CUDA_ERROR_INVALID_VALUE, CUDA_ERROR_NOT_FOUND, CUDA_ERROR_NOT_INITIALIZED, CUDA_ERROR_NOT_SUPPORTED,
+};
+use super::types::{CUuuid, Out, Text};
 use crate::settings::Settings;
 
 /// The version of the API that the device speaks, as cuDriverGetVersion counts: 1000 major + 10 minor.
@@ -42,6 +45,17 @@ api! {
         version.set(VERSION)
     }
 
+    /// Private tables of the driver, by which the runtime API reaches it: there are none here.
+    fn cuGetExportTable(table: Out<*const c_void>, id: *const CUuuid) {
+        initialised()?;
+        table.check()?;
+        // SAFETY: the caller vouches for the name of a table, or gives null.
+        let id = unsafe { id.as_ref() }.ok_or(CUDA_ERROR_INVALID_VALUE)?;
+        refuse_table(id);
+        table.set(std::ptr::null())?;
+        Err(CUDA_ERROR_NOT_SUPPORTED)
+    }
+
     /// A function's address by its name without the `_v2` of later versions, for a program of version `version`.
     fn cuGetProcAddress_v2(symbol: Text, address: Out<*const c_void>, version: c_int, flags: u64, status: Out<c_int>) {
         let name = symbol.get()?.to_str().map_err(|_| CUDA_ERROR_INVALID_VALUE)?;
@@ -60,6 +74,18 @@ api! {
         // With somewhere to put the status, a missing symbol is an answer; without, an error.
         if found.is_none() && status.check().is_err() { Err(CUDA_ERROR_NOT_FOUND) } else { Ok(()) }
     }
+}
+
+/// Says once for the process what is refused: a program that takes no for an answer asks again and again.
+fn refuse_table(id: &CUuuid) {
+    static SAID: Once = Once::new();
+    let id = u128::from_be_bytes(id.bytes);
+    SAID.call_once(|| {
+        eprintln!(
+            "softgpu: cuGetExportTable is refused: its table {id:032x} is not documented; the runtime API needs such tables, \
+             the driver API and NVRTC do not"
+        );
+    });
 }
 
 /// The versions of CUDA that brought the later forms of functions which have several here; any other came with 12.0 at the

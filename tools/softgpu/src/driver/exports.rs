@@ -7,7 +7,7 @@
 macro_rules! exports {
     ($then:ident) => {
         $then! {
-            cuInit, cuDriverGetVersion, cuGetErrorName, cuGetErrorString, cuGetProcAddress_v2,
+            cuInit, cuDriverGetVersion, cuGetErrorName, cuGetErrorString, cuGetProcAddress_v2, cuGetExportTable,
             cuDeviceGet, cuDeviceGetCount, cuDeviceGetName, cuDeviceGetUuid, cuDeviceGetUuid_v2, cuDeviceTotalMem_v2,
             cuDeviceGetAttribute, cuDeviceComputeCapability, cuDeviceGetPCIBusId, cuDeviceGetByPCIBusId,
             cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRelease_v2, cuDevicePrimaryCtxSetFlags_v2,
