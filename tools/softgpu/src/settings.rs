@@ -97,6 +97,8 @@ pub(crate) struct Machine {
     /// The card whose limits hold, where one is named.
     pub(crate) card: Option<&'static Card>,
     pub(crate) devices: u32,
+    /// The most that is made of the processor's vector units: a [`level`](crate::isa::level).
+    pub(crate) vectors: usize,
 }
 
 /// Of the device, which all contexts share.
@@ -153,9 +155,10 @@ pub(crate) fn capability() -> Capability {
     machine().capability
 }
 
-/// One device of the default capability unless `SOFTGPU_CC`, `SOFTGPU_CARD` or `SOFTGPU_DEVICES` says otherwise.
+/// One device of the default capability, run by the best vector units, unless `SOFTGPU_CC`, `SOFTGPU_CARD`,
+/// `SOFTGPU_DEVICES` or `SOFTGPU_VECTORS` says otherwise.
 pub(crate) fn machine() -> Machine {
-    let default = Machine { capability: DEFAULT_CAPABILITY, card: None, devices: 1 };
+    let default = Machine { capability: DEFAULT_CAPABILITY, card: None, devices: 1, vectors: 2 };
     environment().as_ref().map_or(default, |(_, machine)| *machine)
 }
 
@@ -240,6 +243,12 @@ fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, 
     let devices = parsed(&variable, "SOFTGPU_DEVICES", "a number of devices from 1 to 16", 1, |v| {
         v.parse().ok().filter(|&count| count > 0 && count as usize <= MOST_DEVICES)
     })?;
+    let vectors = parsed(&variable, "SOFTGPU_VECTORS", "baseline, avx2 or avx512", 2, |value| match value {
+        "baseline" => Some(0),
+        "avx2" => Some(1),
+        "avx512" => Some(2),
+        _ => None,
+    })?;
     let default_capability = card.map_or(DEFAULT_CAPABILITY, |card: &Card| card.capability);
     let capability =
         parsed(&variable, "SOFTGPU_CC", "8.0, 8.6, 8.9 or 9.0", default_capability, |value| match value {
@@ -255,7 +264,7 @@ fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<(Settings, 
         let value = variable("SOFTGPU_CC").unwrap_or_default();
         return Err(SettingsError { name: "SOFTGPU_CC", value, expected: card.expects });
     }
-    Ok((settings, Machine { capability, card, devices }))
+    Ok((settings, Machine { capability, card, devices, vectors }))
 }
 
 fn approximation(value: &str) -> Option<Approximation> {
@@ -288,9 +297,10 @@ mod tests {
 
     #[test]
     fn the_environment_is_read() {
-        let machine = Machine { capability: DEFAULT_CAPABILITY, card: None, devices: 1 };
+        let machine = Machine { capability: DEFAULT_CAPABILITY, card: None, devices: 1, vectors: 2 };
         assert_eq!(of("", "").unwrap(), (Settings::default(), machine));
         assert_eq!(of("SOFTGPU_DEVICES", "2").unwrap().1.devices, 2);
+        assert_eq!(of("SOFTGPU_VECTORS", "avx2").unwrap().1.vectors, 1);
         assert_eq!(of("SOFTGPU_CARD", "h100").unwrap().1.capability, Capability { major: 9, minor: 0 });
         assert_eq!(of("SOFTGPU_FAULTS", "launch=2").unwrap().0.faults.launch, Some(2));
         assert_eq!(of("SOFTGPU_WORKERS", "3").unwrap().0.workers, 3);
@@ -324,6 +334,7 @@ mod tests {
             ("SOFTGPU_MEMORY", "G"),
             ("SOFTGPU_MEMORY", "99999999999G"),
             ("SOFTGPU_WATCHDOG", "0"),
+            ("SOFTGPU_VECTORS", "sse"),
             ("SOFTGPU_DEVICES", "0"),
             ("SOFTGPU_DEVICES", "17"),
             ("SOFTGPU_CARD", "v100"),

@@ -65,8 +65,8 @@ pub(crate) struct Grid<'a> {
 /// What one worker has of its own.
 pub(crate) struct Worker<'g> {
     pub(crate) grid: &'g Grid<'g>,
-    /// The region of the last access to global memory.
-    pub(crate) region: usize,
+    /// The regions of the last accesses to global memory, the latest first.
+    pub(crate) regions: [usize; 2],
     pub(crate) tally: Tally,
     findings: Findings,
     printed: Printed,
@@ -197,7 +197,7 @@ impl<'g> Grid<'g> {
     fn work(&'g self, number: usize, workers: usize, shuffle: Option<Shuffle>) -> Worker<'g> {
         let mut worker = Worker {
             grid: self,
-            region: 0,
+            regions: [0; 2],
             tally: Tally::new(self.program),
             findings: Findings::default(),
             printed: Printed::new(self.launch.settings.printf_bytes),

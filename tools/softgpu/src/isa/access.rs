@@ -160,30 +160,24 @@ fn fixed_address(step: &Step<'_, '_>, space: Space, base: Address) -> u64 {
 
 macro_rules! shape_of {
     ($name:ident, $t:ty) => {
+        /// `width` is a power of two.
         #[inline(always)]
         fn $name(addresses: &[$t; 32], width: $t) -> Shape {
-            #[inline(always)]
-            fn steps_by<const STRIDE: $t>(addresses: &[$t; 32]) -> bool {
-                let mut off = 0;
-                for lane in 0..32 {
-                    off |= addresses[lane] ^ addresses[0].wrapping_add(lane as $t * STRIDE);
-                }
-                off == 0
+            // The last lane says what it can be; whether it is takes a few vector operations, the same for both.
+            let (first, last) = (addresses[0], addresses[31]);
+            let (shape, kept) = if last == first {
+                (Shape::Point, 0)
+            } else if last.wrapping_sub(first) == 31 * width {
+                (Shape::Line, <$t>::MAX)
+            } else {
+                return Shape::Scattered;
+            };
+            let shift = width.trailing_zeros();
+            let mut off = 0;
+            for lane in 0..32 {
+                off |= addresses[lane] ^ first.wrapping_add(((lane as $t) << shift) & kept);
             }
-            // The last lane says what it can be; and with constant strides the rest is a few vector operations.
-            if addresses[31] == addresses[0] {
-                return if steps_by::<0>(addresses) { Shape::Point } else { Shape::Scattered };
-            }
-            let line = addresses[31].checked_sub(addresses[0]) == Some(31 * width)
-                && match width {
-                    1 => steps_by::<1>(addresses),
-                    2 => steps_by::<2>(addresses),
-                    4 => steps_by::<4>(addresses),
-                    8 => steps_by::<8>(addresses),
-                    16 => steps_by::<16>(addresses),
-                    _ => steps_by::<32>(addresses),
-                };
-            if line { Shape::Line } else { Shape::Scattered }
+            if off == 0 { shape } else { Shape::Scattered }
         }
     };
 }
@@ -220,11 +214,13 @@ pub(crate) fn whole(
 #[inline(always)]
 fn global(step: &mut Step<'_, '_>, address: u64) -> Option<Span> {
     let view = &step.worker.grid.view;
-    let mut index = step.worker.region;
-    let hit = view.regions.get(index).is_some_and(|region| address.wrapping_sub(region.base) < region.bytes);
-    if !hit {
-        index = view.find(address)?;
-        step.worker.region = index;
+    let holds =
+        |index: usize| view.regions.get(index).is_some_and(|region| address.wrapping_sub(region.base) < region.bytes);
+    let [mut index, before] = step.worker.regions;
+    if !holds(index) {
+        // Most loops go back and forth between two.
+        index = if holds(before) { before } else { view.find(address)? };
+        step.worker.regions = [index, step.worker.regions[0]];
     }
     let region = &view.regions[index];
     let offset = address - region.base;

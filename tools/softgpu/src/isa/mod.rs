@@ -24,6 +24,7 @@ use std::collections::HashMap;
 use crate::inspect::Class;
 use crate::numerics::{BF16, BF16x2, F16, F16x2, Float};
 use crate::program::{LaneFn, NONE, Op, Slot};
+use crate::settings::machine;
 
 /// An instruction form that a lane does alone.
 pub(crate) struct Row {
@@ -38,27 +39,32 @@ pub(crate) struct Row {
     pub(crate) lanes: [LaneFn; 3],
 }
 
-/// Which instance of a row runs here: 0 baseline, 1 AVX2 with FMA and F16C, 2 AVX-512.
+/// Which instance of a row runs here: 0 baseline, 1 AVX2 with FMA and F16C, 2 AVX-512; the best that the processor has, or
+/// a lesser one that `SOFTGPU_VECTORS` asks for.
 pub(crate) fn level() -> usize {
     static LEVEL: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *LEVEL.get_or_init(|| {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("fma")
-                && is_x86_feature_detected!("f16c")
-            {
-                return 2;
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
-                return 1;
-            }
-        }
-        0
-    })
+    *LEVEL.get_or_init(|| best_level().min(machine().vectors))
+}
+
+fn best_level() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // All that the instances of `by_level` are compiled for.
+        let avx2 = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt");
+        let avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        if avx2 { 1 + usize::from(avx512) } else { 0 }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    0
 }
 
 /// A function of the executor that works on many lanes, compiled three times as a row is: `NAME[level()]`, or with a
