@@ -16,6 +16,7 @@ pub const SEGMENT_CHUNKS: u32 = 16;
 pub const ROW_WARPS: u32 = 8;
 pub const PACKED_MOST_ROWS: u32 = 32;
 pub const PACKED_BYTES: u32 = 20512;
+pub const TARGETS_BYTES: u32 = 25600;
 pub const BLOCK_WARPS: u32 = 12;
 pub const MAX_WARPS: u32 = 16;
 pub const STREAM_STAGES: u32 = 2;
@@ -67,8 +68,8 @@ pub struct DenseParams {
     pub loss: *mut f32,
     /// f [rows, classes]; null: none wanted
     pub grad_logits: *mut ::core::ffi::c_void,
-    /// f32 [rows, targets_per_row], workspace; null when targets_per_row is 1 or without gradient
-    pub target_gradients: *mut f32,
+    /// [rows] of 4 * (3 * targets_per_row | 1) bytes, workspace; null where it is not needed
+    pub target_entries: *mut ::core::ffi::c_void,
     /// [rows, segments] of 16 bytes, workspace of partials and finish
     pub partials: *mut ::core::ffi::c_void,
     /// [rows] of 32 bytes, workspace of finish and gradient
@@ -95,8 +96,8 @@ pub struct DenseParams {
     pub b: f32,
     /// log_spherical_softmax: > 0
     pub epsilon: f32,
-    /// 0: the struct's size is a multiple of 8 without hidden padding
-    pub reserved: u32,
+    /// 1: several targets a row are kept in shared memory; 0: in target_entries
+    pub targets_are_shared: u32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
@@ -110,8 +111,7 @@ const _: () = {
     ["Offset of field: DenseParams::denominator"][::core::mem::offset_of!(DenseParams, denominator) - 40usize];
     ["Offset of field: DenseParams::loss"][::core::mem::offset_of!(DenseParams, loss) - 48usize];
     ["Offset of field: DenseParams::grad_logits"][::core::mem::offset_of!(DenseParams, grad_logits) - 56usize];
-    ["Offset of field: DenseParams::target_gradients"]
-        [::core::mem::offset_of!(DenseParams, target_gradients) - 64usize];
+    ["Offset of field: DenseParams::target_entries"][::core::mem::offset_of!(DenseParams, target_entries) - 64usize];
     ["Offset of field: DenseParams::partials"][::core::mem::offset_of!(DenseParams, partials) - 72usize];
     ["Offset of field: DenseParams::coefficients"][::core::mem::offset_of!(DenseParams, coefficients) - 80usize];
     ["Offset of field: DenseParams::status"][::core::mem::offset_of!(DenseParams, status) - 88usize];
@@ -127,7 +127,8 @@ const _: () = {
     ["Offset of field: DenseParams::a"][::core::mem::offset_of!(DenseParams, a) - 144usize];
     ["Offset of field: DenseParams::b"][::core::mem::offset_of!(DenseParams, b) - 148usize];
     ["Offset of field: DenseParams::epsilon"][::core::mem::offset_of!(DenseParams, epsilon) - 152usize];
-    ["Offset of field: DenseParams::reserved"][::core::mem::offset_of!(DenseParams, reserved) - 156usize];
+    ["Offset of field: DenseParams::targets_are_shared"]
+        [::core::mem::offset_of!(DenseParams, targets_are_shared) - 156usize];
 };
 /// spherical.softmax_cross_entropy: log-softmax with label smoothing and a penalty on the log-sum-exp.
 #[repr(C)]

@@ -43,7 +43,41 @@ struct Edge {
   __device__ __forceinline__ f load(uint64_t sector) const {
     return is_inside ? *global_pointer<const f>(sector + at) : narrow<f>(0.f);
   }
-  // Its place, or `none`.
-  __device__ __forceinline__ uint32_t own(uint32_t none) const { return is_inside ? at : none; }
 };
+
+// What a thread moves of [begin, end) element by element: those at first, first + step, ... before end. With the rest moved
+// by vectors these are the edges, by the first warp.
+template <class f>
+struct Elements {
+  uint32_t first, step;
+
+  __device__ __forceinline__ Elements(uint32_t begin, uint32_t end, bool edges_alone, uint32_t thread,
+                                      uint32_t threads) {
+    first = begin + thread * sizeof(f);
+    step = threads * sizeof(f);
+    if (!edges_alone) return;
+    first = step = end;
+    if (thread >= WARP || (begin | end) % SECTOR_BYTES == 0) return;
+    const Edge<f> edge(begin, end);
+    if (edge.is_inside) first = edge.at;
+  }
+};
+
+// Copies [begin, end) from shared memory, where `place` says that an offset lies, to `to` in global memory. Whole sectors
+// go by vectors where the stretch and `to` agree modulo 16.
+template <class f, class Place>
+__device__ __forceinline__ void copy_out(unsigned char* to, uint32_t begin, uint32_t end, uint32_t thread,
+                                         uint32_t threads, Place place) {
+  const bool by_vectors = reinterpret_cast<uint64_t>(to) % VECTOR_BYTES == 0;
+  const uint32_t last = by_vectors ? sector_floor(end) : 0;
+#pragma unroll 1
+  for (uint32_t at = sector_ceil(begin) + thread * VECTOR_BYTES; at < last; at += threads * VECTOR_BYTES) {
+    __stwb(reinterpret_cast<uint4*>(to + at), *reinterpret_cast<const uint4*>(place(at)));
+  }
+  const Elements<f> rest(begin, end, by_vectors, thread, threads);
+#pragma unroll 1
+  for (uint32_t at = rest.first; at < end; at += rest.step) {
+    *reinterpret_cast<f*>(to + at) = *reinterpret_cast<const f*>(place(at));
+  }
+}
 }  // namespace oblate

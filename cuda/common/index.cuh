@@ -75,11 +75,11 @@ OBLATE_HOST_DEVICE uint32_t packed_rows(uint64_t classes, uint64_t element_bytes
 
 // Byte addresses of the rows of one block, and where they lie in its shared memory.
 struct PackedSpan {
-  uint64_t first;       // row
-  uint64_t begin, end;  // the stretch
-  uint64_t slot;        // what lies at the start of shared memory: floor(begin)
-  uint32_t stride;      // bytes there from one row to the next
-  uint32_t reciprocal;  // free_vectors
+  uint64_t first, last;  // row, and the one after the last
+  uint64_t begin, end;   // the stretch
+  uint64_t slot;         // what lies at the start of shared memory: floor(begin)
+  uint32_t stride;       // bytes there from one row to the next
+  uint32_t reciprocal;   // free_vectors
 
   // Left free before vector v of shared memory. Exact for the at most 1025 vectors of a stretch: with n vectors a row, at
   // most 64, v/n is 1/n or more below its ceiling, and v times what the reciprocal is too large by below 2^20 / n.
@@ -87,12 +87,13 @@ struct PackedSpan {
 };
 
 OBLATE_HOST_DEVICE PackedSpan packed_span(uint64_t tensor, uint64_t rows, uint64_t classes, uint64_t element_bytes,
-                                          uint64_t block) {
-  const uint64_t row_bytes = classes * element_bytes, rows_of_block = ROW_WARPS * packed_rows(classes, element_bytes);
+                                          uint64_t block, uint32_t warps) {
+  const uint64_t row_bytes = classes * element_bytes, rows_of_block = warps * packed_rows(classes, element_bytes);
   PackedSpan s;
   s.first = block * rows_of_block;
+  s.last = least(s.first + rows_of_block, rows);
   s.begin = tensor + s.first * row_bytes;
-  s.end = tensor + least(s.first + rows_of_block, rows) * row_bytes;
+  s.end = tensor + s.last * row_bytes;
   s.slot = sector_floor(s.begin);
   const bool is_padded = s.slot == s.begin && row_bytes % SECTOR_BYTES == 0;
   s.stride = static_cast<uint32_t>(row_bytes) + (is_padded ? VECTOR_BYTES : 0);

@@ -109,65 +109,52 @@ struct PackedRows {
   uint64_t index;       // of the lane's row; of the last one for lanes without a row
   uint32_t lanes;       // of a row
   uint32_t begin, end;  // the stretch, from the start of shared memory
+  uint32_t place;       // of that row in the block
   bool has_row;
 
   __device__ __forceinline__ explicit PackedRows(const RowTensor<f>& tensor) : tensor(tensor) {
     const uint32_t rows = packed_rows(tensor.classes, sizeof(f));
-    span = packed_span(tensor.begin, tensor.rows, tensor.classes, sizeof(f), blockIdx.x);
+    span = packed_span(tensor.begin, tensor.rows, tensor.classes, sizeof(f), blockIdx.x, blockDim.x / WARP);
     lanes = WARP / rows;
     begin = span.begin - span.slot;
     end = span.end - span.slot;
-    const uint64_t row = span.first + threadIdx.x / lanes;
-    has_row = row < tensor.rows;
-    index = least(row, tensor.rows - 1);
+    place = threadIdx.x / lanes;
+    has_row = span.first + place < span.last;
+    if (!has_row) place = span.last - 1 - span.first;
+    index = span.first + place;
   }
 
   __device__ __forceinline__ bool warp_has_row() const { return __any_sync(ALL_LANES, has_row); }
 
   __device__ __forceinline__ ShortRow<f> row(unsigned char* slot) const {
     const bool on_words = (tensor.classes * sizeof(f) | span.begin) % 4 == 0;
-    const uint32_t place = index - span.first;
     auto* const elements = reinterpret_cast<f*>(slot + begin + place * span.stride);
     return ShortRow<f>(elements, tensor.classes, GroupLanes(lanes, has_row), on_words);
   }
 
   // Where an offset of the stretch lies in shared memory.
-  __device__ __forceinline__ unsigned char* place(unsigned char* slot, uint32_t at) const {
+  __device__ __forceinline__ unsigned char* shared(unsigned char* slot, uint32_t at) const {
     return slot + at + span.free_vectors(at / VECTOR_BYTES) * VECTOR_BYTES;
   }
 
+  // Until cp_async_wait.
   __device__ __forceinline__ void copy_in(unsigned char* slot) const {
     const unsigned char* const from = global_pointer<const unsigned char>(span.slot);
 #pragma unroll 1
     for (uint32_t at = sector_ceil(begin) + threadIdx.x * VECTOR_BYTES; at < sector_floor(end);
-         at += ROW_WARPS * WARP * VECTOR_BYTES) {
-      cp_async_16(place(slot, at), from + at);
+         at += blockDim.x * VECTOR_BYTES) {
+      cp_async_16(shared(slot, at), from + at);
     }
     cp_async_commit();
     if (warp_index() == 0 && (begin | end) % SECTOR_BYTES != 0) {
       const Edge<f> edge(begin, end);
-      if (edge.is_inside) *reinterpret_cast<f*>(place(slot, edge.at)) = edge.load(span.slot);
+      if (edge.is_inside) *reinterpret_cast<f*>(shared(slot, edge.at)) = edge.load(span.slot);
     }
-    cp_async_wait<0>();
   }
 
-  // By vectors, where logits and gradient agree modulo 16, but for the edges.
   __device__ __forceinline__ void copy_out(unsigned char* slot, void* grad_logits) const {
     unsigned char* const to = static_cast<unsigned char*>(grad_logits) + (span.slot - tensor.begin);
-    const bool by_vectors = reinterpret_cast<uint64_t>(to) % VECTOR_BYTES == 0;
-    const uint32_t last = by_vectors ? sector_floor(end) : 0;
-#pragma unroll 1
-    for (uint32_t at = sector_ceil(begin) + threadIdx.x * VECTOR_BYTES; at < last;
-         at += ROW_WARPS * WARP * VECTOR_BYTES) {
-      __stwb(reinterpret_cast<uint4*>(to + at), *reinterpret_cast<const uint4*>(place(slot, at)));
-    }
-    if (by_vectors && (warp_index() != 0 || (begin | end) % SECTOR_BYTES == 0)) return;
-    const Edge<f> edge(begin, end);
-    const uint32_t step = by_vectors ? end : ROW_WARPS * WARP * sizeof(f);  // once, or through all elements
-#pragma unroll 1
-    for (uint32_t at = by_vectors ? edge.own(end) : begin + threadIdx.x * sizeof(f); at < end; at += step) {
-      *reinterpret_cast<f*>(to + at) = *reinterpret_cast<const f*>(place(slot, at));
-    }
+    oblate::copy_out<f>(to, begin, end, threadIdx.x, blockDim.x, [&](uint32_t at) { return shared(slot, at); });
   }
 };
 }  // namespace oblate

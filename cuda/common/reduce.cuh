@@ -10,6 +10,16 @@ constexpr uint32_t ALL_LANES = 0xffffffffu;
 __device__ __forceinline__ uint32_t lane_index() { return threadIdx.x % WARP; }
 __device__ __forceinline__ uint32_t warp_index() { return threadIdx.x / WARP; }
 
+// A value that is kept in its register. Without, nvcc 13.0 forms the offsets of a chunk anew for each of its vectors.
+__device__ __forceinline__ uint32_t kept(uint32_t x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+__device__ __forceinline__ uint64_t kept(uint64_t x) {
+  asm volatile("" : "+l"(x));
+  return x;
+}
+
 // Butterflies: every lane gets the result, in the same bits, since a + b = b + a.
 template <class T>
 __device__ __forceinline__ T warp_sum(T x) {

@@ -154,14 +154,13 @@ __device__ __forceinline__ void clear_slot(unsigned char* slot) {
   __syncwarp();  // every lane's zeros before any lane reads the slot
 }
 
-// Writes the gradient of a chunk's sectors: whole ones by vectors, those shared with other rows by elements, and all of
-// them so where logits and gradient do not agree modulo 16. The bits are the same.
+// Puts the gradient of [begin, end), offsets from the slot's start, where `to` has the same offsets: whole sectors by
+// vectors, those shared with other rows by elements, and all of them so where the slot and `to` do not agree modulo 16.
+// The bits are the same.
 template <class f, class Gradient>
-__device__ __forceinline__ void store_gradient(const unsigned char* slot, const RowTensor<f>& tensor,
-                                               const ChunkSpan& span, void* grad_logits, Gradient gradient) {
-  unsigned char* const to = static_cast<unsigned char*>(grad_logits) + (span.slot - tensor.begin);
+__device__ __forceinline__ void store_gradient(const unsigned char* slot, unsigned char* to, uint32_t begin,
+                                               uint32_t end, Gradient gradient) {
   const bool by_vectors = reinterpret_cast<uint64_t>(to) % VECTOR_BYTES == 0;
-  const uint32_t begin = span.gradient_begin - span.slot, end = span.gradient_end - span.slot;  // from the slot's start
   const uint32_t first = sector_ceil(begin) + lane_index() * VECTOR_BYTES, last = by_vectors ? sector_floor(end) : 0;
 #pragma unroll
   for (uint32_t j = 0; j < LANE_VECTORS; ++j) {
@@ -171,15 +170,12 @@ __device__ __forceinline__ void store_gradient(const unsigned char* slot, const 
       widen_vector<f>(*reinterpret_cast<const uint4*>(slot + at), x);
 #pragma unroll
       for (int e = 0; e < PER_VECTOR<f>; ++e) x[e] = gradient(x[e]);
-      // Not an assignment: nvcc 13.0 takes one of four f32 apart into four stores of 4 bytes.
-      __stwb(reinterpret_cast<uint4*>(to + at), narrow_vector<f>(x));
+      store_vector(to + at, narrow_vector<f>(x));
     }
   }
-  if (by_vectors && (begin | end) % SECTOR_BYTES == 0) return;
-  const Edge<f> edge(begin, end);
-  const uint32_t step = by_vectors ? end : WARP * sizeof(f);  // once, or through all elements
+  const Elements<f> rest(begin, end, by_vectors, lane_index(), WARP);
 #pragma unroll 1
-  for (uint32_t at = by_vectors ? edge.own(end) : begin + lane_index() * sizeof(f); at < end; at += step) {
+  for (uint32_t at = rest.first; at < end; at += rest.step) {
     *reinterpret_cast<f*>(to + at) = narrow<f>(gradient(widen(*reinterpret_cast<const f*>(slot + at))));
   }
 }

@@ -5,11 +5,16 @@
 //                      coefficients
 //   Partial            16 bytes; Partial::none() and merge(Partial, Partial) are found beside it
 //   Row                at most 32 bytes: all that the gradient of an element needs besides the element; `ignored`
+//   Outputs            what is written of a row besides its gradient
+//   Targets            (p, shared, row, place): several targets of a row; its stage() reads them, save() keeps them between
+//                      launches: several_targets.cuh
 //   FILL               what stands for the elements of a chunk beyond the row
 //   statistics(p, elements&) -> Partial           of a Chunk or a ShortRow, in every lane that holds a part of it
-//   finish(p, row, Partial, logit, lanes) -> Row  by the lanes; writes the row's loss; logit(k) reads the row's logit k
+//   finish(p, row, Partial, logit, lanes, targets, outputs&) -> Row   by the lanes; logit(k) is the row's logit k
+//   store_outputs(p, row, outputs)                by a thread
 //   Row::gradient(o) -> float                     of an element that is no target; 0 of 0 in an ignored row
-//   store_targets(p, row, Row, gradient, begin, end, lanes)   by the lanes; the gradient of the targets in [begin, end)
+//   store_targets(Row, gradient, begin, end, lanes, targets)   by the lanes; the gradient of the targets in [begin, end), of
+//                      which that of element begin is at `gradient`
 //
 // The order of a row's merges is here alone: a tree over the chunks of a segment, then segment after segment.
 #pragma once
@@ -26,6 +31,9 @@ static_assert(SEGMENT_CHUNKS == MAX_WARPS && 2 * SEGMENT_CHUNKS == WARP,
 extern __shared__ __align__(16) unsigned char slots[];
 
 __device__ __forceinline__ unsigned char* slot(uint32_t index) { return slots + index * SLOT_BYTES; }
+
+// Warps of a block whose warps have rows of their own.
+__device__ __forceinline__ uint32_t row_warps() { return blockDim.x / WARP; }
 
 // Merges the first `count` partials onto `total`, by one warp; the first is a segment's first. In lanes 0 and 16 the
 // tree over 16 lanes is complete, adjacent chunks first. Steps that would merge nothing but none() are left out.
@@ -51,53 +59,102 @@ __device__ __forceinline__ typename Op::Partial statistics(const typename Op::Pa
   return Op::statistics(p, chunk);
 }
 
-// Of a row that is in global memory alone.
-template <class Op>
+// By a warp. The logits of the targets are `logit`'s.
+template <class Op, class Logit>
 __device__ __forceinline__ typename Op::Row finish(const typename Op::Params& p, uint64_t row,
-                                                   const typename Op::Partial& total) {
-  const auto* const logits = static_cast<const typename Op::f*>(p.logits) + row * p.classes;
-  return Op::finish(p, row, total, [=](uint64_t k) { return widen(logits[k]); }, WarpLanes());
+                                                   const typename Op::Partial& total, Logit logit,
+                                                   const typename Op::Targets& targets) {
+  typename Op::Outputs outputs;
+  const auto constants = Op::finish(p, row, total, logit, WarpLanes(), targets, outputs);
+  if (lane_index() == 0) Op::store_outputs(p, row, outputs);
+  return constants;
 }
 
+// A logit of a row, in global memory.
+template <class Op>
+__device__ __forceinline__ auto global_logit(const typename Op::Params& p, uint64_t row) {
+  const auto* const logits = static_cast<const typename Op::f*>(p.logits) + row * p.classes;
+  return [=](uint64_t k) { return widen(logits[k]); };
+}
+
+// By a warp, before the next barrier of its own and what uses the targets.
+template <class Op>
+__device__ __forceinline__ void stage_targets(const typename Op::Params& p, unsigned char* shared, uint64_t row,
+                                              uint32_t place) {
+  Op::Targets::stage(p, shared, row, place, 1, lane_index(), WARP);
+}
+
+// The gradient of a chunk, by its warp. One with some of several targets is put together in the slot, so that each byte of it
+// is written once.
 template <class Op>
 __device__ __forceinline__ void store(const typename Op::Params& p, const RowTensor<typename Op::f>& logits,
-                                      unsigned char* slot, const ChunkSpan& span, const typename Op::Row& row) {
+                                      unsigned char* slot, const ChunkSpan& span, const typename Op::Row& row,
+                                      const typename Op::Targets& targets) {
+  using f = typename Op::f;
+  const uint32_t begin = kept(static_cast<uint32_t>(span.gradient_begin - span.slot));
+  const uint32_t end = kept(static_cast<uint32_t>(span.gradient_end - span.slot));
+  unsigned char* const to = static_cast<unsigned char*>(p.grad_logits) + (span.slot - logits.begin);
+  const auto gradient = [&](float o) { return row.gradient(o); };
   if (row.ignored) clear_slot(slot);  // whatever its logits, NaN too
-  store_gradient(slot, logits, span, p.grad_logits, [&](float o) { return row.gradient(o); });
+  uint32_t first = 0, last = 0;       // classes of the chunk
+  if (targets.are_several()) {
+    first = (span.gradient_begin - span.row_begin) / sizeof(f);
+    last = first + (end - begin) / sizeof(f);
+  }
+  const bool in_slot = targets.are_several() && targets.any_in(first, last);
+  unsigned char* const put = in_slot ? slot : to;
+  store_gradient<f>(slot, reinterpret_cast<unsigned char*>(kept(reinterpret_cast<uint64_t>(put))), begin, end,
+                    gradient);
+  if (!in_slot) return;
+  __syncwarp();  // every lane's gradient before the targets' entries replace it
+  Op::store_targets(row, reinterpret_cast<f*>(slot + begin), first, last, WarpLanes(), targets);
+  __syncwarp();  // the chunk's gradient before any lane copies it
+  copy_out<f>(to, begin, end, lane_index(), WARP, [&](uint32_t at) { return slot + at; });
 }
 
+// The gradient of a row's only target, if it is in [begin, end), by a warp after the others'.
 template <class Op>
-__device__ __forceinline__ void store_targets(const typename Op::Params& p, uint64_t row,
-                                              const typename Op::Row& constants, uint64_t begin, uint64_t end) {
-  auto* const gradient = static_cast<typename Op::f*>(p.grad_logits) + row * p.classes;
-  Op::store_targets(p, row, constants, gradient, begin, end, WarpLanes());
+__device__ __forceinline__ void store_only_target(const typename Op::Params& p, uint64_t row,
+                                                  const typename Op::Row& constants, uint32_t begin, uint32_t end,
+                                                  const typename Op::Targets& targets) {
+  auto* const gradient = static_cast<typename Op::f*>(p.grad_logits) + row * p.classes + begin;
+  Op::store_targets(constants, gradient, begin, end, WarpLanes(), targets);
 }
 
-// The rows of a warp, whose logits are in shared memory, and then their gradient.
+// The rows of a warp, whose logits and targets are in shared memory: the former become their gradient.
 template <class Op>
-__device__ __forceinline__ void packed_warp(const typename Op::Params& p, const PackedRows<typename Op::f>& packed) {
+__device__ __forceinline__ void packed_warp(const typename Op::Params& p, const PackedRows<typename Op::f>& packed,
+                                            typename Op::Outputs* block_outputs) {
   ShortRow<typename Op::f> row = packed.row(slots);
+  const typename Op::Targets targets(p, slots + PACKED_BYTES, packed.index, packed.place);
   const auto total = Op::statistics(p, row);
   const auto logit = [&](uint64_t k) { return widen(row.elements[k]); };
-  const auto constants = Op::finish(p, packed.index, total, logit, row.lanes);
+  typename Op::Outputs outputs;
+  const auto constants = Op::finish(p, packed.index, total, logit, row.lanes, targets, outputs);
+  if (row.lanes.index == 0) block_outputs[packed.place] = outputs;
   if (p.grad_logits == nullptr) return;
   __syncwarp();  // the reads of the targets' logits before the gradient replaces them
   row.replace([&](float o) { return constants.ignored ? 0.f : constants.gradient(o); });
   __syncwarp();  // the row's gradient before its targets' entries replace it
-  Op::store_targets(p, packed.index, constants, row.elements, 0, p.classes, row.lanes);
+  Op::store_targets(constants, row.elements, 0, p.classes, row.lanes, targets);
 }
 
 // A block for as many rows as fit its shared memory, each a group of lanes'.
 template <class Op>
 __device__ __forceinline__ void row_packed(const typename Op::Params& p) {
+  __shared__ typename Op::Outputs outputs[ROW_WARPS * PACKED_MOST_ROWS];
   const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
   const PackedRows<typename Op::f> packed(logits);
+  const uint64_t first = packed.span.first;
+  const uint32_t rows = packed.span.last - first;
   packed.copy_in(slots);
+  Op::Targets::stage(p, slots + PACKED_BYTES, first, 0, rows, threadIdx.x, blockDim.x);
+  cp_async_wait<0>();
   __syncthreads();  // every thread's copies before any reads a row
-  if (packed.warp_has_row()) packed_warp<Op>(p, packed);
-  if (p.grad_logits == nullptr) return;
-  __syncthreads();  // every row's gradient before any thread copies it
-  packed.copy_out(slots, p.grad_logits);
+  if (packed.warp_has_row()) packed_warp<Op>(p, packed, outputs);
+  __syncthreads();  // every row's outputs and gradient before any thread copies them
+  if (threadIdx.x < rows) Op::store_outputs(p, first + threadIdx.x, outputs[threadIdx.x]);
+  if (p.grad_logits != nullptr) packed.copy_out(slots, p.grad_logits);
 }
 
 // A warp per row of one chunk.
@@ -105,7 +162,7 @@ template <class Op>
 __device__ __forceinline__ void row_warp(const typename Op::Params& p) {
   using f = typename Op::f;
   const RowTensor<f> logits(p.logits, p.rows, p.classes);
-  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * ROW_WARPS + warp_index();
+  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * row_warps() + warp_index();
   if (row >= p.rows) return;
   unsigned char* const own = slot(warp_index());
   const ChunkSpan span = logits.span(row, 0);
@@ -113,17 +170,20 @@ __device__ __forceinline__ void row_warp(const typename Op::Params& p) {
   copy.start(own);
   cp_async_commit();
   copy.edges<f>(own);
+  stage_targets<Op>(p, slot(row_warps()), row, warp_index());
   cp_async_wait<0>();
   __syncwarp();  // every lane's copies before any lane reads the slot
   const auto total = statistics<Op>(p, own, span);
   const auto* const elements = reinterpret_cast<const f*>(own + (span.begin - span.slot));
   const auto logit = [&](uint64_t k) { return widen(elements[k]); };
-  const auto constants = Op::finish(p, row, total, logit, WarpLanes());
+  const typename Op::Targets targets(p, slot(row_warps()), row, warp_index());
+  const auto constants = finish<Op>(p, row, total, logit, targets);
   if (p.grad_logits == nullptr) return;
   __syncwarp();  // the reads of the targets' logits before an ignored row's are cleared
-  store<Op>(p, logits, own, span, constants);
-  __syncwarp();  // the row's gradient before its targets' entries replace it
-  store_targets<Op>(p, row, constants, 0, p.classes);
+  store<Op>(p, logits, own, span, constants, targets);
+  if (targets.are_several()) return;
+  __syncwarp();  // the row's gradient before its target's entry replaces it
+  store_only_target<Op>(p, row, constants, 0, p.classes, targets);
 }
 
 // A block per row, all of whose chunks stay in shared memory; warp w takes the chunks w, w + warps, ...
@@ -140,7 +200,9 @@ __device__ __forceinline__ void row_block(const typename Op::Params& p) {
     Copy::for_statistics(logits.span(row, chunk)).start(slot(chunk));
     cp_async_commit();
   }
-  // The edges are waited for: after every other copy has begun. The row may end in a sector of its last chunk but one.
+  const typename Op::Targets targets(p, slot(chunks), row, 0);
+  if (warp == 0) stage_targets<Op>(p, slot(chunks), row, 0);
+    // The edges are waited for: after every other copy has begun. The row may end in a sector of its last chunk but one.
 #pragma unroll 1
   for (uint32_t chunk = 0; chunk < chunks; chunk += chunk == 0 && chunks > 3 ? chunks - 2 : 1) {
     if (chunk % warps == warp) Copy::for_statistics(logits.span(row, chunk)).edges<f>(slot(chunk));
@@ -164,7 +226,7 @@ __device__ __forceinline__ void row_block(const typename Op::Params& p) {
       const unsigned char* const at = slot(k / CHUNK_ELEMENTS<f>) + phase + k % CHUNK_ELEMENTS<f> * sizeof(f);
       return widen(*reinterpret_cast<const f*>(at));
     };
-    const auto constants = Op::finish(p, row, total, logit, WarpLanes());
+    const auto constants = finish<Op>(p, row, total, logit, targets);
     if (lane_index() == 0) shared_constants = constants;
   }
   if (p.grad_logits == nullptr) return;
@@ -172,10 +234,11 @@ __device__ __forceinline__ void row_block(const typename Op::Params& p) {
   const auto constants = shared_constants;
 #pragma unroll 1
   for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
-    store<Op>(p, logits, slot(chunk), logits.span(row, chunk), constants);
+    store<Op>(p, logits, slot(chunk), logits.span(row, chunk), constants, targets);
   }
-  __syncthreads();  // the row's gradient before its targets' entries replace it
-  if (warp == 0) store_targets<Op>(p, row, constants, 0, p.classes);
+  if (targets.are_several()) return;
+  __syncthreads();  // the row's gradient before its target's entry replaces it
+  if (warp == 0) store_only_target<Op>(p, row, constants, 0, p.classes, targets);
 }
 
 // A block per row that is read twice, the second time backwards: what was read last is still in L2. Each warp keeps
@@ -197,7 +260,9 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
     if (chunk < chunks) Copy::for_statistics(logits.span(row, chunk)).start(own(chunk));
     cp_async_commit();  // an empty group too, so that the count of those in flight stays right
   };
+  const typename Op::Targets targets(p, slot(STREAM_STAGES * MAX_WARPS), row, 0);
   for (uint32_t stage = 0; stage < STREAM_STAGES - 1; ++stage) read(warp + stage * MAX_WARPS);
+  if (warp == 0) stage_targets<Op>(p, slot(STREAM_STAGES * MAX_WARPS), row, 0);
   if (threadIdx.x == 0) total = Op::Partial::none();
   for (uint32_t window = 0; window < chunks; window += WINDOW_CHUNKS) {
     const uint32_t window_end = least(window + WINDOW_CHUNKS, chunks);
@@ -221,7 +286,7 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
     __syncthreads();  // their merge before the next window replaces them
   }
   if (warp == 0) {
-    const auto constants = finish<Op>(p, row, total);
+    const auto constants = finish<Op>(p, row, total, global_logit<Op>(p, row), targets);
     if (lane_index() == 0) shared_constants = constants;
   }
   if (p.grad_logits == nullptr) return;
@@ -247,10 +312,11 @@ __device__ __forceinline__ void row_stream(const typename Op::Params& p) {
     Copy::for_gradient(span).edges<f>(own(chunk));
     cp_async_wait<STREAM_STAGES - 1>();
     __syncwarp();  // every lane's copies before any lane reads the slot
-    store<Op>(p, logits, own(chunk), span, constants);
+    store<Op>(p, logits, own(chunk), span, constants, targets);
   }
-  __syncthreads();  // the row's gradient before its targets' entries replace it
-  if (warp == 0) store_targets<Op>(p, row, constants, 0, p.classes);
+  if (targets.are_several()) return;
+  __syncthreads();  // the row's gradient before its target's entry replaces it
+  if (warp == 0) store_only_target<Op>(p, row, constants, 0, p.classes, targets);
 }
 
 // The block's segment of its row, for the three launches of few long rows; the block's warp takes one chunk of it.
@@ -297,7 +363,7 @@ __device__ __forceinline__ void row_partials(const typename Op::Params& p) {
 template <class Op>
 __device__ __forceinline__ void row_finish(const typename Op::Params& p) {
   const RowTensor<typename Op::f> logits(p.logits, p.rows, p.classes);
-  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * ROW_WARPS + warp_index();
+  const uint64_t row = static_cast<uint64_t>(blockIdx.x) * row_warps() + warp_index();
   if (row >= p.rows) return;
   const uint64_t segments = (logits.chunks() + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS;
   const auto* partials = static_cast<const typename Op::Partial*>(p.partials) + row * segments;
@@ -308,10 +374,13 @@ __device__ __forceinline__ void row_finish(const typename Op::Params& p) {
     for (uint32_t lane = 0; lane < least(segments - first, WARP); ++lane)
       total = merge(total, from_lane(partial, lane));
   }
-  const auto constants = finish<Op>(p, row, total);
-  if (lane_index() == 0 && p.coefficients != nullptr) {
-    static_cast<typename Op::Row*>(p.coefficients)[row] = constants;
-  }
+  const typename Op::Targets targets(p, slots, row, warp_index());
+  stage_targets<Op>(p, slots, row, warp_index());
+  __syncwarp();  // every lane's targets before any lane looks for its own among them
+  const auto constants = finish<Op>(p, row, total, global_logit<Op>(p, row), targets);
+  if (p.coefficients == nullptr) return;
+  if (lane_index() == 0) static_cast<typename Op::Row*>(p.coefficients)[row] = constants;
+  targets.save(p, row, WarpLanes());
 }
 
 // Third launch: the gradient of each segment.
@@ -320,27 +389,31 @@ __device__ __forceinline__ void row_gradient(const typename Op::Params& p) {
   using f = typename Op::f;
   const RowTensor<f> logits(p.logits, p.rows, p.classes);
   const Segment<f> segment(logits);
-  __shared__ typename Op::Row constants;
+  __shared__ typename Op::Row shared_constants;
   const ChunkSpan span = logits.span(segment.row, segment.chunk);
   const Copy copy = Copy::for_gradient(span);
   if (segment.chunk < segment.chunks) copy.start(slot(warp_index()));
   cp_async_commit();
-  if (threadIdx.x < sizeof(constants) / sizeof(uint32_t)) {  // once for the block, in one request
+  if (threadIdx.x < sizeof(shared_constants) / sizeof(uint32_t)) {  // once for the block, in one request
     const auto* words =
         reinterpret_cast<const uint32_t*>(static_cast<const typename Op::Row*>(p.coefficients) + segment.row);
-    reinterpret_cast<uint32_t*>(&constants)[threadIdx.x] = words[threadIdx.x];
+    reinterpret_cast<uint32_t*>(&shared_constants)[threadIdx.x] = words[threadIdx.x];
   }
+  const typename Op::Targets targets(p, slot(MAX_WARPS), segment.row, 0);
+  targets.restore(p, segment.row, threadIdx.x, blockDim.x);
   if (segment.chunk < segment.chunks) copy.edges<f>(slot(warp_index()));
   cp_async_wait<0>();
-  __syncthreads();  // the row's constants, and every lane's copies before any lane reads the slot
-  if (segment.chunk < segment.chunks) store<Op>(p, logits, slot(warp_index()), span, constants);
-  __syncthreads();  // the segment's gradient before its targets' entries replace it
+  __syncthreads();  // the row's constants and targets, and every lane's copies before any lane reads the slot
+  const auto constants = shared_constants;
+  if (segment.chunk < segment.chunks) store<Op>(p, logits, slot(warp_index()), span, constants, targets);
+  if (targets.are_several()) return;
+  __syncthreads();  // the segment's gradient before its target's entry replaces it
   if (warp_index() != 0) return;
   const uint64_t last = least((segment.index + 1) * SEGMENT_CHUNKS, segment.chunks) - 1;
   const ChunkSpan first_span = logits.span(segment.row, segment.index * SEGMENT_CHUNKS);
   const ChunkSpan last_span = logits.span(segment.row, last);
-  store_targets<Op>(p, segment.row, constants, (first_span.gradient_begin - first_span.row_begin) / sizeof(f),
-                    (last_span.gradient_end - first_span.row_begin) / sizeof(f));
+  store_only_target<Op>(p, segment.row, constants, (first_span.gradient_begin - first_span.row_begin) / sizeof(f),
+                        (last_span.gradient_end - first_span.row_begin) / sizeof(f), targets);
 }
 }  // namespace oblate
 

@@ -84,6 +84,11 @@ __device__ __forceinline__ uint4 narrow_vector(const float* x) {
   return make_uint4(words[0], words[1], words[2], words[3]);
 }
 
+// 16 bytes to global or to shared memory. Not an assignment: nvcc 13.0 takes one of four f32 apart into four stores.
+__device__ __forceinline__ void store_vector(void* to, uint4 v) {
+  asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
+}
+
 // The 16 bytes that start `bytes` (0 to 15, the same in the whole warp) into the 32 bytes lower, upper.
 __device__ __forceinline__ uint4 shift_vector(uint4 lower, uint4 upper, uint32_t bytes) {
   uint32_t w[8] = {lower.x, lower.y, lower.z, lower.w, upper.x, upper.y, upper.z, upper.w};

@@ -18,14 +18,15 @@
 // Traffic   Variants packed, warp and block: every byte of logits once in, of grad_logits once out, and at most one
 //           32-byte sector per chunk besides (1/64 of the reading). Variants stream and partials + gradient read the logits
 //           twice. By 16-byte accesses, whatever D, when logits and grad_logits agree modulo 16, but for the sectors at a
-//           row's edges, whose elements a row moves one by one and never its neighbours'.
+//           row's edges, whose elements a row moves one by one and never its neighbours'. K targets are read once where
+//           spherical.h says that they fit shared memory; else they are read for each 32 of them again, from the workspace.
 // Numerics  f32. With u = 2^-24 and S segments a row, m2 = D sigma^2 is within (40 + 2 S) u of exact relatively, mu within
 //           (20 + 4 ln S) u of mean |o|, q = m2 + D mu^2 within (80 + 8 ln S + 2 S) u relatively; a constant row has
 //           sigma = 0 exactly; no intermediate overflows or vanishes where the result does not. docs/numerics.md derives
 //           these, and has what NaN and infinities give.
 #include "../common/row_variants.cuh"
 #include "losses.cuh"
-#include "targets.cuh"
+#include "several_targets.cuh"
 
 namespace oblate {
 template <class element>
@@ -34,70 +35,50 @@ struct Dense {
   using Params = DenseParams;
   using Partial = Moments;
   using Row = SphericalRow;
+  using Targets = SeveralTargets;
   static constexpr float FILL = 0.f;
+  struct Outputs {
+    float loss;
+  };
 
   template <class Elements>
   static __device__ __forceinline__ Moments statistics(const Params&, Elements& elements) {
     return moments_of(elements);
   }
 
-  // Target j of a row: its class, and its value; dropped when it is ignore_index.
-  struct Target {
-    int64_t index;
-    float value;
-    bool kept, valid;
-
-    __device__ __forceinline__ Target(const Params& p, uint64_t row, uint64_t j) {
-      const uint64_t flat = row * p.targets_per_row + j;
-      index = load_index(p.targets, p.index_dtype, flat);
-      value = p.values == nullptr ? 1.f : p.values[flat];
-      kept = index != p.ignore_index;
-      valid = index >= 0 && static_cast<uint64_t>(index) < p.classes;
-    }
-  };
-
-  // The sum of the row's values that name the target's class, in the order of the entries.
-  static __device__ __forceinline__ float named(const Params& p, uint64_t row, const Target& target) {
-    if (p.targets_per_row == 1) return target.value;
-    float sum = 0.f;
-    for (uint64_t i = 0; i < p.targets_per_row; ++i) {
-      const Target other(p, row, i);
-      if (other.index == target.index) sum += other.value;
-    }
-    return sum;
-  }
-
-  // A row's only target is kept in registers; of several each lane keeps its own, their excess in target_gradients.
+  // A row's only target is kept in registers.
   template <class Logit, class Lanes>
   static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const Moments& total, Logit logit,
-                                               const Lanes& lanes) {
+                                               const Lanes& lanes, const Targets& targets, Outputs& outputs) {
     const SphericalLoss spherical(p, total);
-    const bool is_squared_error = p.loss_kind == LOSS_SQUARED_ERROR;
+    const bool is_squared_error = p.loss_kind == LOSS_SQUARED_ERROR, is_only = !targets.are_several();
+    const bool has_gradient = p.grad_logits != nullptr;
     float loss = 0.f, slope = 0.f, offset = 0.f, only_excess = 0.f, only_logit = 0.f;
     uint32_t only = NO_TARGET;
     bool kept = false, valid = true;
-    for (uint64_t j = lanes.index; j < p.targets_per_row; j += lanes.count) {
-      const uint64_t flat = row * p.targets_per_row + j;
-      const Target target(p, row, j);
-      if (!target.kept) continue;
+    for (uint64_t j = lanes.index; j < targets.count; j += lanes.count) {
+      const uint32_t target = is_only ? load_class(p, row) : targets.classes[j];
+      if (target == NO_TARGET) continue;
       kept = true;
-      if (!target.valid) {
+      if (target == OUT_OF_RANGE) {
         valid = false;
-        report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, flat);
         continue;
       }
-      const float o = logit(target.index);
+      const float value = is_only ? load_value(p, row) : targets.values[j], o = logit(target);
+      bool is_first = true;
+      const float named = is_only || !(is_squared_error || has_gradient) ? value : targets.named(j, is_first);
       TargetTerms terms = spherical.target(o);
-      if (is_squared_error) terms.loss = fmaf(named(p, row, target), spherical.scale, terms.loss);
-      loss = fmaf(is_squared_error ? target.value * spherical.scale : target.value, terms.loss, loss);
-      slope = fmaf(target.value, terms.slope, slope);
-      offset = fmaf(target.value, terms.offset, offset);
-      if (p.targets_per_row == 1) {
-        only = static_cast<uint32_t>(target.index);
-        only_excess = target.value * terms.excess;
+      if (is_squared_error) terms.loss = fmaf(named, spherical.scale, terms.loss);
+      loss = fmaf(is_squared_error ? value * spherical.scale : value, terms.loss, loss);
+      slope = fmaf(value, terms.slope, slope);
+      offset = fmaf(value, terms.offset, offset);
+      const float excess = named * terms.excess;
+      if (is_only) {
+        only = target;
+        only_excess = excess;
         only_logit = o;
-      } else if (p.target_gradients != nullptr) {
-        p.target_gradients[flat] = terms.excess;
+      } else {
+        targets.gradients[j] = is_first ? excess : __uint_as_float(REPEATED);
       }
     }
     kept = lanes.any(kept);
@@ -113,36 +94,37 @@ struct Dense {
       loss = 0.f;
       constants = {0.f, 0.f, 0.f, 0.f, 0.f, 0.f, NO_TARGET, 1};
     }
-    if (lanes.index == 0) p.loss[row] = loss;
-    if (p.targets_per_row == 1) {
+    outputs.loss = loss;
+    if (is_only) {
       constants.target = only;
       constants.target_gradient = (only_excess + constants.dense(only_logit)) * constants.factor;
-    } else if (p.target_gradients != nullptr) {
-      // Now, while no gradient has replaced a logit. Entries that name one class each find the same gradient for it.
-      for (uint64_t j = lanes.index; j < p.targets_per_row; j += lanes.count) {
-        const uint64_t flat = row * p.targets_per_row + j;
-        const Target target(p, row, j);
-        if (!target.kept || !target.valid) continue;
-        const float excess = p.target_gradients[flat], dense = constants.dense(logit(target.index));
-        p.target_gradients[flat] = fmaf(named(p, row, target), excess, dense) * constants.factor;
+    } else if (has_gradient) {
+      // Now, while no gradient has replaced a logit.
+      for (uint64_t j = lanes.index; j < targets.count; j += lanes.count) {
+        if (!targets.has_gradient(j)) continue;
+        const float dense = constants.dense(logit(targets.classes[j]));
+        targets.gradients[j] = (targets.gradients[j] + dense) * constants.factor;
       }
     }
     return constants;
   }
 
+  static __device__ __forceinline__ void store_outputs(const Params& p, uint64_t row, const Outputs& outputs) {
+    p.loss[row] = outputs.loss;
+  }
+
   template <class Lanes>
-  static __device__ __forceinline__ void store_targets(const Params& p, uint64_t row, const Row& constants, f* gradient,
-                                                       uint64_t begin, uint64_t end, const Lanes& lanes) {
-    if (p.targets_per_row == 1) {
-      if (lanes.index == 0) store_target(constants, gradient, begin, end);
+  static __device__ __forceinline__ void store_targets(const Row& constants, f* gradient, uint32_t begin, uint32_t end,
+                                                       const Lanes& lanes, const Targets& targets) {
+    if (!targets.are_several()) {
+      store_target(constants, gradient, begin, end, lanes);
       return;
     }
     if (constants.ignored) return;
-    for (uint64_t j = lanes.index; j < p.targets_per_row; j += lanes.count) {
-      const Target target(p, row, j);
-      const uint64_t index = target.index;  // a negative one is beyond every end
-      if (!target.kept || index < begin || index >= end) continue;
-      gradient[index] = narrow<f>(p.target_gradients[row * p.targets_per_row + j]);
+    for (uint64_t j = lanes.index; j < targets.count; j += lanes.count) {
+      const uint32_t target = targets.classes[j];
+      if (target < begin || target >= end || !targets.has_gradient(j)) continue;
+      gradient[target - begin] = narrow<f>(targets.gradients[j]);
     }
   }
 };

@@ -48,7 +48,11 @@ struct SoftmaxCrossEntropy {
   using Params = SoftmaxCrossEntropyParams;
   using Partial = OnlineSoftmax;
   using Row = SoftmaxRow;
+  using Targets = OneTarget;
   static constexpr float FILL = -INFINITY;
+  struct Outputs {
+    float loss, lse, penalty;
+  };
 
   template <class Elements>
   static __device__ __forceinline__ OnlineSoftmax statistics(const Params& p, const Elements& elements) {
@@ -58,7 +62,7 @@ struct SoftmaxCrossEntropy {
   // One row's few operations: all its lanes compute them alike.
   template <class Logit, class Lanes>
   static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const OnlineSoftmax& total, Logit logit,
-                                               const Lanes& lanes) {
+                                               const Lanes& lanes, const Targets&, Outputs& outputs) {
     // With +inf, what every finite logit lies below by more than any exponential holds, so that their probability is 0.
     const float base = total.max == INFINITY ? FLT_MAX : OnlineSoftmax::base(total.max);
     const float e = p.label_smoothing, D = static_cast<float>(p.classes);
@@ -89,23 +93,24 @@ struct SoftmaxCrossEntropy {
     if (!valid) constants.slope = NAN;
     constants.target_gradient = o == -INFINITY ? constants.masked : constants.gradient(o) - weight * (1.f - e);
     if (ignored) constants = {0.f, 0.f, 0.f, 0.f, 0.f, NO_TARGET, 1};
-    if (lanes.index == 0) {
-      if (!valid) report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, row);
-      p.loss[row] = ignored ? 0.f : 2.f * weighted(p, row, half);
-      if (p.lse != nullptr) p.lse[row] = valid ? lse : NAN;
-      if (p.penalty != nullptr) {
-        // A weight of 0 first: it leaves nothing of a square beyond f32.
-        const float penalty = weighted(p, row, valid ? lse : NAN) * p.lse_penalty * lse;
-        p.penalty[row] = ignored ? 0.f : penalty;
-      }
-    }
+    if (!valid && lanes.index == 0) report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, row);
+    outputs.loss = ignored ? 0.f : 2.f * weighted(p, row, half);
+    outputs.lse = valid ? lse : NAN;
+    // A weight of 0 first: it leaves nothing of a square beyond f32.
+    outputs.penalty = ignored ? 0.f : weighted(p, row, outputs.lse) * p.lse_penalty * lse;
     return constants;
   }
 
+  static __device__ __forceinline__ void store_outputs(const Params& p, uint64_t row, const Outputs& outputs) {
+    p.loss[row] = outputs.loss;
+    if (p.lse != nullptr) p.lse[row] = outputs.lse;
+    if (p.penalty != nullptr) p.penalty[row] = outputs.penalty;
+  }
+
   template <class Lanes>
-  static __device__ __forceinline__ void store_targets(const Params&, uint64_t, const Row& constants, f* gradient,
-                                                       uint64_t begin, uint64_t end, const Lanes& lanes) {
-    if (lanes.index == 0) store_target(constants, gradient, begin, end);
+  static __device__ __forceinline__ void store_targets(const Row& constants, f* gradient, uint32_t begin, uint32_t end,
+                                                       const Lanes& lanes, const Targets&) {
+    store_target(constants, gradient, begin, end, lanes);
   }
 };
 }  // namespace oblate

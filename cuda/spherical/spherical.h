@@ -14,18 +14,28 @@
 // Variants, for OP = dense, softmax_cross_entropy and T = f32, f16, bf16. All shared memory named is dynamic.
 //
 //   when                                      launches in order  grid             threads      shared memory
-//   packed >= 2                               OP_T_packed  ceil(rows/(8*packed))  256          PACKED_BYTES
-//   else, chunks = 1                          OP_T_warp          ceil(rows/8)     256          8 * SLOT_BYTES
+//   packed >= 2                               OP_T_packed  ceil(rows/(w*packed))  32 * w       PACKED_BYTES
+//   else, chunks = 1                          OP_T_warp          ceil(rows/w)     32 * w       w * SLOT_BYTES
 //   block (below)                             OP_T_block         rows             32 * warps   chunks * SLOT_BYTES
 //   else, rows < STREAM_ROWS                  OP_T_partials      rows * segments  512          16 * SLOT_BYTES
-//     (few long rows)                         OP_T_finish        ceil(rows/8)     256          0
+//     (few long rows)                         OP_T_finish        ceil(rows/w)     32 * w       0
 //                                             OP_T_gradient      rows * segments  512          16 * SLOT_BYTES
 //   else                                      OP_T_stream        rows             512          32 * SLOT_BYTES
 //
 // block: chunks <= SEGMENT_CHUNKS; or chunks * SLOT_BYTES <= limit, with a gradient to write from shared memory. limit
-// leaves two blocks on an SM: 76 KiB on 8.0, 108 KiB on 9.0 and 10.0, 44 KiB on 8.6, 8.9 and 12.0. 8 stands for
-// ROW_WARPS, 16 for MAX_WARPS, 32 for MAX_WARPS * STREAM_STAGES. "gradient" is grad_logits != null; OP_T_gradient is left
-// out without it. No rows: no launch. The grid is (n, 1, 1); rows and classes are at most 2^31 - 1.
+// leaves two blocks on an SM: 76 KiB on 8.0, 108 KiB on 9.0 and 10.0, 44 KiB on 8.6, 8.9 and 12.0. w is
+// ROW_WARPS, 8, or less (below); 16 stands for MAX_WARPS, 32 for MAX_WARPS * STREAM_STAGES. "gradient" is grad_logits !=
+// null; OP_T_gradient is left out without it. No rows: no launch. The grid is (n, 1, 1); rows and classes are at most
+// 2^31 - 1.
+//
+// Several targets a row (dense, K = targets_per_row > 1) take entry_bytes = 4 * (3 K | 1) a row, of shared memory behind
+// what is named above where those of the rows that a block has at a time fit, else of the workspace. They fit
+//
+//   packed, warp, finish   w * packed, w, w rows in TARGETS_BYTES: w is the most of 8, 4, 2, 1 that do. Rows of which not
+//                          even `packed` do have OP_T_warp
+//   block                  1 row in limit - chunks * SLOT_BYTES
+//   stream                 1 row in 8 KiB
+//   gradient               1 row, where finish's fit
 //
 // Reductions (reduction.cu). none: the launches above write loss [rows]. sum: they write row losses to workspace, then
 // reduction_sum adds them. mean: reduction_denominator first (the gradient needs it), then as sum. Launches: none 1,
@@ -35,7 +45,8 @@
 //   row losses            4 * rows                    reduction sum or mean
 //   row penalties         4 * rows                    the same, softmax_cross_entropy with a penalty
 //   denominator           4                           mean
-//   target_gradients      4 * rows * targets_per_row  dense, targets_per_row > 1, with gradient
+//   target_entries        rows * entry_bytes          dense, targets_per_row > 1, where they are not in shared memory,
+//                                                     and between OP_T_finish and OP_T_gradient
 //   partials              16 * rows * segments        OP_T_partials, OP_T_finish
 //   coefficients          32 * rows                   OP_T_finish, OP_T_gradient
 // Nothing in it needs to be cleared.
@@ -72,23 +83,22 @@ typedef struct {
   const float* denominator;  // f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
   float* loss;               // f32 [rows]: row losses times row_weights
   void* grad_logits;         // f [rows, classes]; null: none wanted
-  float*
-      target_gradients;  // f32 [rows, targets_per_row], workspace; null when targets_per_row is 1 or without gradient
-  void* partials;        // [rows, segments] of 16 bytes, workspace of partials and finish
-  void* coefficients;    // [rows] of 32 bytes, workspace of finish and gradient
-  Status* status;        // see common/status.h
+  void* target_entries;      // [rows] of 4 * (3 * targets_per_row | 1) bytes, workspace; null where it is not needed
+  void* partials;            // [rows, segments] of 16 bytes, workspace of partials and finish
+  void* coefficients;        // [rows] of 32 bytes, workspace of finish and gradient
+  Status* status;            // see common/status.h
   uint64_t rows;
   uint64_t classes;
-  uint64_t targets_per_row;   // 1 for targets [rows]
-  int64_t ignore_index;       // entries equal to it are dropped
-  uint32_t loss_kind;         // LOSS_*
-  uint32_t index_dtype;       // INDEX_*
-  uint32_t grad_loss_stride;  // elements from one row's upstream gradient to the next: 1, or 0 for a scalar
-  uint32_t targets_tensor;    // what status.tensor shall say
-  float a;                    // z: > 0
-  float b;                    // z
-  float epsilon;              // log_spherical_softmax: > 0
-  uint32_t reserved;          // 0: the struct's size is a multiple of 8 without hidden padding
+  uint64_t targets_per_row;     // 1 for targets [rows]
+  int64_t ignore_index;         // entries equal to it are dropped
+  uint32_t loss_kind;           // LOSS_*
+  uint32_t index_dtype;         // INDEX_*
+  uint32_t grad_loss_stride;    // elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+  uint32_t targets_tensor;      // what status.tensor shall say
+  float a;                      // z: > 0
+  float b;                      // z
+  float epsilon;                // log_spherical_softmax: > 0
+  uint32_t targets_are_shared;  // 1: several targets a row are kept in shared memory; 0: in target_entries
 } DenseParams;
 
 // spherical.softmax_cross_entropy: log-softmax with label smoothing and a penalty on the log-sum-exp.

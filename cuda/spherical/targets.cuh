@@ -23,11 +23,29 @@ __device__ __forceinline__ float upstream(const Params& p, uint64_t row) {
 // No class: where a row's target would be.
 constexpr uint32_t NO_TARGET = 0xffffffffu;
 
-// Replaces the gradient of the row's only target, if it has one in [begin, end), by one lane.
-template <class f, class Row>
-__device__ __forceinline__ void store_target(const Row& row, f* gradient, uint64_t begin, uint64_t end) {
-  if (row.target >= begin && row.target < end) gradient[row.target] = narrow<f>(row.target_gradient);
+// Replaces the gradient of the row's only target, if it has one in [begin, end), by the first lane; that of element `begin`
+// is at `gradient`.
+template <class f, class Row, class Lanes>
+__device__ __forceinline__ void store_target(const Row& row, f* gradient, uint32_t begin, uint32_t end,
+                                             const Lanes& lanes) {
+  if (lanes.index != 0 || row.target < begin || row.target >= end) return;
+  gradient[row.target - begin] = narrow<f>(row.target_gradient);
 }
+
+// In the place of SeveralTargets, for losses that have one target a row.
+struct OneTarget {
+  template <class Params>
+  __device__ __forceinline__ OneTarget(const Params&, unsigned char*, uint64_t, uint32_t) {}
+  __device__ __forceinline__ static constexpr bool are_several() { return false; }
+  __device__ __forceinline__ static constexpr bool any_in(uint32_t, uint32_t) { return false; }
+  template <class Params>
+  static __device__ __forceinline__ void stage(const Params&, unsigned char*, uint64_t, uint32_t, uint32_t, uint32_t,
+                                               uint32_t) {}
+  template <class Params, class Lanes>
+  __device__ __forceinline__ void save(const Params&, uint64_t, const Lanes&) const {}
+  template <class Params>
+  __device__ __forceinline__ void restore(const Params&, uint64_t, uint32_t, uint32_t) const {}
+};
 
 template <class Params>
 __device__ __forceinline__ float weighted(const Params& p, uint64_t row, float loss) {

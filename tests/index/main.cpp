@@ -57,7 +57,7 @@ void packed(uint64_t tensor, uint64_t rows, uint64_t classes, uint64_t element_b
   uint64_t end = tensor;
   for (uint64_t block = blocks > 3 ? blocks - 3 : 0; block < blocks; ++block) {
     if (block > 0 && end == tensor) end = tensor + block * of_a_block * row_bytes;
-    const PackedSpan s = packed_span(tensor, rows, classes, element_bytes, block);
+    const PackedSpan s = packed_span(tensor, rows, classes, element_bytes, block, ROW_WARPS);
     check(s.first == block * of_a_block && s.begin == end && s.end > s.begin, "stretches follow", tensor, classes,
           block);
     check(s.slot % SECTOR_BYTES == 0 && s.begin - s.slot < SECTOR_BYTES, "the slot", tensor, classes, block);

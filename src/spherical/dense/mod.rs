@@ -48,7 +48,7 @@ pub struct Dense {
 struct Parts {
     row_losses: Part,
     denominator: Part,
-    target_gradients: Part,
+    target_entries: Part,
     partials: Part,
     coefficients: Part,
 }
@@ -116,14 +116,14 @@ impl Dense {
         config.check()?;
         let DenseConfig { dtype, rows: row_count, classes, reduction, need_grad, .. } = config;
         let image = (fatbin!("spherical/dense"), "dense");
-        let rows = RowKernels::new(device, OP, image, dtype, [row_count, classes], need_grad)?;
+        let targets_per_row = config.targets_per_row.unwrap_or(1);
+        let rows = RowKernels::new(device, OP, image, dtype, [row_count, classes, targets_per_row], need_grad)?;
         let reducer = Reducer::new(device, OP, reduction)?;
-        let several = config.targets_per_row.filter(|&k| k > 1 && need_grad).unwrap_or(0);
         let mut layout = Layout::default();
         let parts = Parts {
             row_losses: layout.part(if reduction == Reduction::None { 0 } else { 4 * row_count }),
             denominator: layout.part(if reduction == Reduction::Mean { 4 } else { 0 }),
-            target_gradients: layout.part(4 * row_count * several),
+            target_entries: layout.part(rows.target_entries_bytes),
             partials: layout.part(rows.partials_bytes),
             coefficients: layout.part(rows.coefficients_bytes),
         };
@@ -244,7 +244,7 @@ impl Dense {
             denominator: denominator.cast(),
             loss: if reduction == Reduction::None { pointers.loss } else { row_losses }.cast(),
             grad_logits: optional(pointers.grad_logits).cast(),
-            target_gradients: part(self.parts.target_gradients).cast(),
+            target_entries: part(self.parts.target_entries).cast(),
             partials: part(self.parts.partials).cast(),
             coefficients: part(self.parts.coefficients).cast(),
             status: pointers.status.cast(),
@@ -259,7 +259,7 @@ impl Dense {
             a: check::to_f32(a),
             b: check::to_f32(b),
             epsilon: check::to_f32(epsilon),
-            reserved: 0,
+            targets_are_shared: u32::from(self.rows.targets_are_shared),
         };
         let of_the_sum = ReductionSumParams {
             row_losses: row_losses.cast(),

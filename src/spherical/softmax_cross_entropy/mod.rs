@@ -120,7 +120,7 @@ impl SoftmaxCrossEntropy {
         config.check()?;
         let SoftmaxCrossEntropyConfig { dtype, rows: row_count, classes, reduction, need_grad, .. } = config;
         let image = (fatbin!("spherical/softmax_cross_entropy"), "softmax_cross_entropy");
-        let rows = RowKernels::new(device, OP, image, dtype, [row_count, classes], need_grad)?;
+        let rows = RowKernels::new(device, OP, image, dtype, [row_count, classes, 1], need_grad)?;
         let reducer = Reducer::new(device, OP, reduction)?;
         let row_values = if reduction == Reduction::None { 0 } else { 4 * row_count };
         let mut layout = Layout::default();

@@ -136,6 +136,24 @@ pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
             }
         }
     }
+    if operation == DENSE {
+        // Several targets: with fewer warps to a block of short rows; too many for such; in a warp's row; and more than
+        // shared memory has room for, in the row of a warp, of a block, of several blocks.
+        let chunk = 2048 / element_bytes(dtype);
+        for &(label, set) in &formulas(operation)[..1] {
+            for [rows, classes, count] in [
+                [300, 10, 12],
+                [40, 10, 70],
+                [9, chunk - 3, 9],
+                [2, chunk - 1, 2150],
+                [2, 37 * chunk, 100],
+                [2, 60_001, 300],
+                [1, 60_001, 2150],
+            ] {
+                push(label, Ingredients { targets: Targets::Many(count), ..plain(rows, classes, Fill::Bell, set) });
+            }
+        }
+    }
     if operation == SOFTMAX && dtype != Dtype::F32 {
         // 2 p lse is beyond f32, where only 16 bits make an infinity of the largest f32.
         let set = &[("label_smoothing", "1e-6"), ("lse_penalty", "100")];
