@@ -7,6 +7,7 @@
 use super::Row;
 use super::access::{self, At};
 use super::async_copy::cp_async_wait;
+use super::races;
 use crate::execute::Failure;
 use crate::execute::registers::{lanes, row, wide_row};
 use crate::execute::tally::Direction;
@@ -76,6 +77,7 @@ pub(crate) unsafe fn mbarrier(step: &mut Step<'_, '_>, op: &Op, mbarrier: &Mbarr
             span.set_written(BYTES);
             // SAFETY: as above.
             unsafe { span.at.cast::<u64>().write(initial(count)) };
+            races::mbarrier_begins(step, span.offset);
             step.worker.changes += 1;
             continue;
         }
@@ -84,7 +86,10 @@ pub(crate) unsafe fn mbarrier(step: &mut Step<'_, '_>, op: &Op, mbarrier: &Mbarr
         }
         let changed = match mbarrier.action {
             MbarrierAction::Init => unreachable!("done above"),
-            MbarrierAction::Invalidate => 0,
+            MbarrierAction::Invalidate => {
+                races::mbarrier_begins(step, span.offset);
+                0
+            }
             MbarrierAction::Arrive { drops, completes } => {
                 let count = match op.s[0] {
                     NONE => 1,
@@ -117,6 +122,9 @@ pub(crate) unsafe fn mbarrier(step: &mut Step<'_, '_>, op: &Op, mbarrier: &Mbarr
                 };
                 // SAFETY: as above.
                 unsafe { row(step.regs, op.d[0])[lane] = if complete { u32::MAX } else { 0 } };
+                if complete && !mbarrier.relaxed {
+                    races::mbarrier_passes(step, lane, span.offset);
+                }
                 continue;
             }
             MbarrierAction::CopiesArrive { counted } => {
@@ -133,6 +141,9 @@ pub(crate) unsafe fn mbarrier(step: &mut Step<'_, '_>, op: &Op, mbarrier: &Mbarr
         };
         // SAFETY: as above.
         unsafe { span.at.cast::<u64>().write(changed) };
+        if mbarrier.action != MbarrierAction::Invalidate && !mbarrier.relaxed {
+            races::mbarrier_arrives(step, span.offset, phase(changed) != phase(object));
+        }
         step.worker.changes += 1;
     }
     Ok(())

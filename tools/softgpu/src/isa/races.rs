@@ -216,6 +216,38 @@ pub(super) fn acquire(step: &mut Step<'_, '_>, spans: &[Option<Span>; 32], mask:
     }
 }
 
+/// An mbarrier begins or ends: who arrived at one that was there before is of no account.
+pub(super) fn mbarrier_begins(step: &mut Step<'_, '_>, offset: usize) {
+    let published = &mut step.block.races.published;
+    published.remove(&(offset / 4));
+    published.remove(&(offset / 4 + 1));
+}
+
+/// A lane has arrived at an mbarrier, and by that may have completed its phase.
+pub(super) fn mbarrier_arrives(step: &mut Step<'_, '_>, offset: usize, completes: bool) {
+    if !step.worker.grid.races {
+        return;
+    }
+    let races = &mut step.block.races;
+    let known = races.clocks.release(step.warp.index);
+    let (pending, complete) = (offset / 4, offset / 4 + 1);
+    races.published.entry(pending).or_default().join(&known);
+    if completes && let Some(arrived) = races.published.remove(&pending) {
+        races.published.entry(complete).or_default().join(&arrived);
+    }
+}
+
+/// A lane has seen that a phase of an mbarrier is complete.
+pub(super) fn mbarrier_passes(step: &mut Step<'_, '_>, lane: usize, offset: usize) {
+    if !step.worker.grid.races {
+        return;
+    }
+    let races = &mut step.block.races;
+    if let Some(known) = races.published.get(&(offset / 4 + 1)) {
+        races.clocks.acquire_near((step.warp.index, 1 << lane), known);
+    }
+}
+
 enum Word {
     /// By 4 bytes of the region, whose number stands above.
     Global(u64),

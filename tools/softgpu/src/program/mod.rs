@@ -225,6 +225,8 @@ pub(crate) struct Barrier {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mbarrier {
     pub(crate) action: MbarrierAction,
+    /// `.relaxed`: an arrival releases nothing, a test acquires nothing.
+    pub(crate) relaxed: bool,
     pub(crate) space: Space,
     pub(crate) address: Address,
     pub(crate) offset: i64,

@@ -199,6 +199,13 @@ impl Clocks {
         self.tick();
     }
 
+    /// An arrival at an mbarrier: what those are ordered after who see its phase complete.
+    pub(crate) fn release(&mut self, warp: u32) -> Known {
+        let known = self.known(warp as usize);
+        self.tick();
+        known
+    }
+
     /// The time with which a strong write is stamped. One behind a fence publishes itself with what went before: whoever
     /// reads it is ordered after it.
     pub(crate) fn strong_time(&self, warp: u32, reach: Reach) -> u32 {

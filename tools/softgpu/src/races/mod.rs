@@ -25,7 +25,8 @@ use clocks::{Clocks, Known};
 pub(crate) struct Races {
     pub(crate) clocks: Clocks,
     pub(crate) shared: shared::Shadow,
-    /// By word of shared memory: what a strong read of it is ordered after.
+    /// By word of shared memory: what a strong read of it is ordered after. Of an mbarrier, the first word has what has
+    /// arrived in the phase that is under way, the second what is known to all who see an earlier one complete.
     pub(crate) published: HashMap<usize, Known>,
 }
 

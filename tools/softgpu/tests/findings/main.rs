@@ -70,6 +70,7 @@ const CASES: &[Case] = &[
     race("halves_of_a_warp", 1, 32),
     race("warp_private", 1, 96),
     race("named_barrier_race", 1, 64),
+    race("mbarrier_race", 1, 64),
     race("atomics_then_read", 1, 64),
     race("equal_writes", 1, 64),
     race("copy_overwrites", 1, 64),

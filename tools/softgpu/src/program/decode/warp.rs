@@ -163,7 +163,8 @@ impl<'a> Builder<'a> {
         };
         let gives = matches!(action, MbarrierAction::Arrive { .. } | MbarrierAction::Test { .. });
         let at = usize::from(gives);
-        let in_shared = self.at.is_some_and(|at| at.opcode.contains(".shared"));
+        let says = |what| self.at.is_some_and(|at| at.opcode.contains(what));
+        let (in_shared, relaxed) = (says(".shared"), says(".relaxed"));
         let (space, address, offset) =
             self.address(&operands[at], if in_shared { Space::Shared } else { Space::Generic })?;
         let mut s = [NONE; 4];
@@ -177,7 +178,7 @@ impl<'a> Builder<'a> {
             _ => NONE,
         };
         let extra = id(&self.program.mbarriers);
-        self.program.mbarriers.push(Mbarrier { action, space, address, offset });
+        self.program.mbarriers.push(Mbarrier { action, relaxed, space, address, offset });
         self.op(Kind::Mbarrier, class, [d, NONE], s, extra);
         Ok(())
     }
