@@ -211,8 +211,9 @@ pub(crate) fn whole(
     (bytes <= span.room).then_some((span, bytes))
 }
 
+/// Index of the region of device memory that an address lies in.
 #[inline(always)]
-fn global(step: &mut Step<'_, '_>, address: u64) -> Option<Span> {
+pub(crate) fn region(step: &mut Step<'_, '_>, address: u64) -> Option<usize> {
     let view = &step.worker.grid.view;
     let holds =
         |index: usize| view.regions.get(index).is_some_and(|region| address.wrapping_sub(region.base) < region.bytes);
@@ -222,7 +223,13 @@ fn global(step: &mut Step<'_, '_>, address: u64) -> Option<Span> {
         index = if holds(before) { before } else { view.find(address)? };
         step.worker.regions = [index, step.worker.regions[0]];
     }
-    let region = &view.regions[index];
+    Some(index)
+}
+
+#[inline(always)]
+fn global(step: &mut Step<'_, '_>, address: u64) -> Option<Span> {
+    let index = region(step, address)?;
+    let region = &step.worker.grid.view.regions[index];
     let offset = address - region.base;
     Some(Span::new(At::Global(index), &region.store, offset, region.bytes - offset))
 }
@@ -475,22 +482,26 @@ pub(crate) fn count_by_lane(
 
 /// The sectors that a warp's lanes meet, each once.
 #[derive(Default)]
-struct Sectors {
+pub(crate) struct Sectors {
     met: [u64; 32],
     count: usize,
+    greatest: u64,
 }
 
 impl Sectors {
     /// The sector of a lane's access: aligned to its width, it lies in one.
-    fn meet(&mut self, address: u64) {
+    #[inline(always)]
+    pub(crate) fn meet(&mut self, address: u64) {
         let sector = address / SECTOR;
-        if !self.met[..self.count].contains(&sector) {
+        // Most lanes ascend.
+        if self.count == 0 || sector > self.greatest || !self.met[..self.count].contains(&sector) {
+            self.greatest = self.greatest.max(sector);
             self.met[self.count] = sector;
             self.count += 1;
         }
     }
 
-    fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count as u64
     }
 }
@@ -530,8 +541,8 @@ pub(crate) fn count_atomic(step: &mut Step<'_, '_>, spans: &[Option<Span>; 32], 
     }
 }
 
-/// Passes over the banks for these offsets, and the parts that the warp is served in: a pass serves one word of each of
-/// the 32 banks, to any number of lanes.
+/// Passes over the banks for these offsets, each a multiple of the width, and the parts that the warp is served in: a pass
+/// serves one word of each of the 32 banks, to any number of lanes.
 pub(crate) fn wavefronts(offsets: &[Option<u64>; 32], width: u64) -> (u64, u64) {
     passes(offsets, width, true)
 }
@@ -542,26 +553,43 @@ fn atomic_wavefronts(offsets: &[Option<u64>; 32], width: u64) -> (u64, u64) {
 }
 
 fn passes(offsets: &[Option<u64>; 32], width: u64, together: bool) -> (u64, u64) {
-    let lanes_of_part = (128 / width.max(4)) as usize;
+    // What a lane accesses lies on as many banks as it has words, beginning at a multiple of that.
+    let bytes = width.max(4).trailing_zeros();
+    let lanes_of_part = 128 >> bytes;
     let (mut total, mut parts) = (0, 0);
     for part in offsets.chunks(lanes_of_part) {
-        let (mut banks, mut served) = ([0u64; 32], [0; 32]);
-        let mut met = 0;
-        for word in part.iter().flatten().flat_map(|offset| offset / 4..(offset + width).div_ceil(4)) {
-            let bank = (word % 32) as usize;
-            // A word that the pass serves already costs nothing more: look where its bank has been asked before.
-            if together && banks[bank] != 0 && served[..met].contains(&word) {
-                continue;
-            }
-            banks[bank] += 1;
-            served[met] = word;
-            met += 1;
+        let units = || part.iter().flatten().map(|offset| offset >> bytes);
+        let bank = |unit: u64| unit as usize % lanes_of_part;
+        let (mut met, mut lanes) = (0_u32, 0);
+        for unit in units() {
+            met |= 1 << bank(unit);
+            lanes += 1;
         }
-        let passes = banks.into_iter().max().unwrap_or(0);
-        total += passes;
-        parts += u64::from(passes != 0);
+        total += match lanes {
+            0 => continue,
+            lanes if lanes == met.count_ones() => 1,
+            _ => conflicts(units(), bank, together),
+        };
+        parts += 1;
     }
     (total, parts)
+}
+
+/// The passes where lanes may meet on a bank.
+fn conflicts(units: impl Iterator<Item = u64>, bank: impl Fn(u64) -> usize, together: bool) -> u64 {
+    let (mut banks, mut served) = ([0; 32], [0; 32]);
+    let mut met = 0;
+    for unit in units {
+        let asked = &mut banks[bank(unit)];
+        // What the pass serves already costs nothing more: look where its bank has been asked before.
+        if together && *asked != 0 && served[..met].contains(&unit) {
+            continue;
+        }
+        *asked += 1;
+        served[met] = unit;
+        met += 1;
+    }
+    banks.into_iter().max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -583,6 +611,9 @@ mod tests {
         assert_eq!(strided(8, 8), (2, 2), "two halves");
         assert_eq!(strided(16, 16), (4, 4), "four quarters");
         assert_eq!(strided(128, 16), (4 * 8, 4), "a quarter's 8 lanes on the same 4 banks");
+        assert_eq!(strided(32, 16), (4 * 2, 4), "two of a quarter's lanes on the same 4 banks");
+        assert_eq!(strided(32, 32), (8, 8), "eight parts of four lanes");
+        assert_eq!(strided(0, 16), (4, 4), "each quarter one chunk");
         assert_eq!(atomic_wavefronts(&[Some(4); 32], 4), (32, 1), "one word for all atomics: one after another");
         let mut one = [None; 32];
         one[31] = Some(4);

@@ -3,6 +3,7 @@
 //! The bytes land at once, and are marked as in flight until the wait: a load that comes before it is a finding.
 
 use super::access::{self, At, Span};
+use super::chunks::{self, CHUNK};
 use super::races;
 use crate::execute::Failure;
 use crate::execute::registers::{lanes, row};
@@ -13,14 +14,15 @@ use crate::program::{Access, NONE, Op};
 use crate::ptx::ast::Space;
 use crate::races::Does;
 
-/// A lane's copy that is in flight: its group, and the bytes of shared memory that it goes to.
+/// Copies of one instruction that are in flight, of lanes that have committed as many groups.
 #[derive(Clone, Copy, Debug)]
 struct Copy {
-    lane: u8,
+    lanes: u32,
     group: u32,
-    offset: usize,
-    bytes: usize,
     op: u32,
+    bytes: usize,
+    /// Where in shared memory each lane's go to.
+    offsets: [u32; 32],
 }
 
 /// Copies in flight of a warp: more than have room side by side in any card's shared memory.
@@ -32,6 +34,8 @@ pub(crate) struct Copies {
     /// Groups that each lane has committed.
     committed: [u32; 32],
     in_flight: Vec<Copy>,
+    /// Of lanes.
+    count: usize,
 }
 
 impl Copies {
@@ -44,7 +48,23 @@ impl Copies {
 
     /// Whether these lanes leave the kernel with copies in flight.
     pub(crate) fn pending(&self, mask: u32) -> Option<usize> {
-        self.in_flight.iter().map(|copy| usize::from(copy.lane)).find(|lane| mask & (1 << lane) != 0)
+        self.in_flight
+            .iter()
+            .map(|copy| copy.lanes & mask)
+            .find(|lanes| *lanes != 0)
+            .map(|lanes| lanes.trailing_zeros() as usize)
+    }
+
+    fn begin(&mut self, copy: Copy) {
+        self.count += copy.lanes.count_ones() as usize;
+        let mut rest = copy.lanes;
+        while rest != 0 {
+            let group = self.committed[rest.trailing_zeros() as usize];
+            let lanes =
+                lanes(rest).filter(|&lane| self.committed[lane] == group).fold(0, |mask, lane| mask | 1 << lane);
+            self.in_flight.push(Copy { lanes, group, ..copy });
+            rest &= !lanes;
+        }
     }
 }
 
@@ -66,10 +86,15 @@ pub(crate) unsafe fn cp_async(step: &mut Step<'_, '_>, op: &Op, access: &Access,
             sizes,
         )
     };
-    if step.warp.copies.in_flight.len() > MOST_IN_FLIGHT {
+    if step.warp.copies.count > MOST_IN_FLIGHT {
         let detail = format!("more than {MOST_IN_FLIGHT} asynchronous copies of a warp are in flight");
         step.find(mask.trailing_zeros() as usize & 31, FindingKind::AsyncCopy { detail });
         return Err(step.fail(Failure::LaunchFailed));
+    }
+    let in_shared = access.space == Space::Shared;
+    if in_shared && width == CHUNK as u64 && op.s[2] == NONE && chunks::copy_to_shared(step, &to, &from, mask) {
+        begin(step, mask, &to, width);
+        return Ok(());
     }
     // Lanes that copy nothing do not touch their source, which may be anywhere.
     let reading = lanes(mask).filter(|&lane| sizes[lane] != 0).fold(0, |mask, lane| mask | 1 << lane);
@@ -82,6 +107,7 @@ pub(crate) unsafe fn cp_async(step: &mut Step<'_, '_>, op: &Op, access: &Access,
     for found in races::by_lane(step, Does::READ, &whole, width) {
         races::report(step, "copy", width, &found, false);
     }
+    let (mut begun, mut offsets) = (0, [0; 32]);
     for lane in lanes(mask) {
         let Some(target) = targets[lane] else { continue };
         let bytes = u64::from(sizes[lane]).min(width);
@@ -102,17 +128,25 @@ pub(crate) unsafe fn cp_async(step: &mut Step<'_, '_>, op: &Op, access: &Access,
         unsafe { target.at.copy_from_nonoverlapping(buffer.as_ptr(), width as usize) };
         target.set_written(width);
         if target.kind == At::Shared {
-            step.block.in_flight.set(target.offset, width as usize);
-            step.block.copies += 1;
+            (begun, offsets[lane]) = (begun | 1 << lane, target.offset as u64);
             if let Some(found) = races::copy_begins(step, lane, target.offset, width) {
                 races::report(step, "copy", width, &found, false);
             }
-            let (group, op) = (step.warp.copies.committed[lane], step.group.op);
-            let copy = Copy { lane: lane as u8, group, offset: target.offset, bytes: width as usize, op };
-            step.warp.copies.in_flight.push(copy);
         }
     }
+    begin(step, begun, &offsets, width);
     Ok(())
+}
+
+/// Copies of these lanes to shared memory are in flight from now on.
+fn begin(step: &mut Step<'_, '_>, mask: u32, to: &[u64; 32], width: u64) {
+    let bytes = width as usize;
+    for lane in lanes(mask) {
+        step.block.in_flight.assign(to[lane] as usize, bytes, true);
+    }
+    step.block.copies += u64::from(mask.count_ones());
+    let offsets = to.map(|offset| offset as u32);
+    step.warp.copies.begin(Copy { lanes: mask, group: 0, op: step.group.op, bytes, offsets });
 }
 
 /// The sources' spans. A copy may read less than its width at the end of an allocation.
@@ -150,21 +184,24 @@ fn sources(
 
 /// cp.async.wait_group and wait_all: of each lane's groups all but the last `keep` have landed. `u32::MAX` is wait_all.
 pub(crate) fn cp_async_wait(step: &mut Step<'_, '_>, keep: u32, mask: u32) {
-    let committed = step.warp.copies.committed;
-    let mut landed = Vec::new();
-    step.warp.copies.in_flight.retain(|copy| {
-        let waits = mask & (1 << copy.lane) != 0;
+    let Copies { committed, in_flight, .. } = &mut step.warp.copies;
+    let (committed, mut in_flight) = (*committed, std::mem::take(in_flight));
+    in_flight.retain_mut(|copy| {
+        let mut lands = mask & copy.lanes;
         // A group counts as in flight from its commit on; what is not committed yet, only wait_all waits for.
-        let groups = committed[usize::from(copy.lane)];
-        let lands = waits && (keep == u32::MAX || copy.group + keep < groups);
-        if lands {
-            landed.push(*copy);
+        if keep != u32::MAX {
+            lands =
+                lanes(lands).filter(|&lane| copy.group + keep < committed[lane]).fold(0, |mask, lane| mask | 1 << lane);
         }
-        !lands
+        for lane in lanes(lands) {
+            let offset = copy.offsets[lane] as usize;
+            step.block.in_flight.assign(offset, copy.bytes, false);
+            races::copy_ends(step, lane, offset, copy.bytes, copy.op);
+        }
+        step.block.copies -= u64::from(lands.count_ones());
+        step.warp.copies.count -= lands.count_ones() as usize;
+        copy.lanes &= !lands;
+        copy.lanes != 0
     });
-    for copy in landed {
-        step.block.in_flight.clear(copy.offset, copy.bytes);
-        step.block.copies -= 1;
-        races::copy_ends(step, usize::from(copy.lane), copy.offset, copy.bytes, copy.op);
-    }
+    step.warp.copies.in_flight = in_flight;
 }

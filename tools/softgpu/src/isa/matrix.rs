@@ -2,6 +2,7 @@
 //! of matrices between memory and registers. The arithmetic and the layouts stand in `tensor_core`.
 
 use super::access;
+use super::chunks::{self, CHUNK};
 use super::races;
 use super::sync::whole_warp;
 use super::tensor_core::{self, layout};
@@ -11,9 +12,6 @@ use crate::execute::warp::{Flow, Step, Stopped};
 use crate::program::{Fragment, NONE, Op, TensorForm, TensorOp};
 use crate::ptx::ast::Space;
 use crate::races::Does;
-
-/// Bytes of a row of a matrix of 8 x 8 16-bit elements, and of a lane's widest access.
-const ROW_BYTES: usize = 16;
 
 /// An `.aligned` operation of the tensor cores: all lanes of the warp, or it waits for the others.
 ///
@@ -68,7 +66,7 @@ fn naming(matrices: usize) -> u32 {
 unsafe fn ldmatrix(step: &mut Step<'_, '_>, op: &TensorOp, matrices: usize, transposed: bool) -> Result<(), Stopped> {
     // SAFETY: the caller's, here and below.
     let addresses = unsafe { access::addresses(step, Space::Shared, op.address, op.offset) };
-    let rows = read(step, Space::Shared, &addresses, naming(matrices), ROW_BYTES)?;
+    let rows = read(step, Space::Shared, &addresses, naming(matrices), CHUNK)?;
     for (rows, &slot) in rows.as_chunks::<8>().0.iter().zip(&op.d) {
         // SAFETY: as above.
         unsafe { put(step.regs, slot, tensor_core::deal(rows, transposed)) };
@@ -81,7 +79,7 @@ unsafe fn ldmatrix(step: &mut Step<'_, '_>, op: &TensorOp, matrices: usize, tran
 unsafe fn stmatrix(step: &mut Step<'_, '_>, op: &TensorOp, matrices: usize, transposed: bool) -> Result<(), Stopped> {
     // SAFETY: the caller's, here and below.
     let addresses = unsafe { access::addresses(step, Space::Shared, op.address, op.offset) };
-    let mut rows = [[0; ROW_BYTES]; 32];
+    let mut rows = [[0; CHUNK]; 32];
     for (rows, &slot) in rows.as_chunks_mut::<8>().0.iter_mut().zip(&op.a) {
         // SAFETY: as above.
         let register = unsafe { row(step.regs, slot) };
@@ -89,7 +87,7 @@ unsafe fn stmatrix(step: &mut Step<'_, '_>, op: &TensorOp, matrices: usize, tran
         // Dealing a matrix out by columns and taking it in by rows transposes it.
         *rows = if transposed { tensor_core::gather(&tensor_core::deal(&gathered, true)) } else { gathered };
     }
-    write(step, Space::Shared, &addresses, naming(matrices), ROW_BYTES, &rows)
+    write(step, Space::Shared, &addresses, naming(matrices), CHUNK, &rows)
 }
 
 /// What the lanes of `named` find at their addresses, `bytes` each.
@@ -99,14 +97,20 @@ fn read(
     addresses: &[u64; 32],
     named: u32,
     bytes: usize,
-) -> Result<[[u8; ROW_BYTES]; 32], Stopped> {
+) -> Result<[[u8; CHUNK]; 32], Stopped> {
+    if space == Space::Shared
+        && bytes == CHUNK
+        && let Some(rows) = chunks::load_shared(step, addresses, named)
+    {
+        return Ok(rows);
+    }
     let width = bytes as u64;
     let spans = access::by_lane(step, space, "load", addresses, named, width)?;
     access::count_by_lane(step, Direction::Load, &spans, addresses, width);
     for found in races::by_lane(step, Does::READ, &spans, width) {
         races::report(step, "load", width, &found, false);
     }
-    let mut rows = [[0; ROW_BYTES]; 32];
+    let mut rows = [[0; CHUNK]; 32];
     for (lane, span) in spans.iter().enumerate() {
         let Some(span) = span else { continue };
         if !span.written(width) {
@@ -126,7 +130,7 @@ fn write(
     addresses: &[u64; 32],
     named: u32,
     bytes: usize,
-    rows: &[[u8; ROW_BYTES]; 32],
+    rows: &[[u8; CHUNK]; 32],
 ) -> Result<(), Stopped> {
     let width = bytes as u64;
     let spans = access::by_lane(step, space, "store", addresses, named, width)?;
@@ -174,7 +178,7 @@ impl Lines {
     }
 
     fn piece(&self) -> usize {
-        self.bytes.min(ROW_BYTES)
+        self.bytes.min(CHUNK)
     }
 
     /// The pieces that the lanes access at one time: line, byte within it, and address.
@@ -264,7 +268,7 @@ unsafe fn store_fragment(step: &mut Step<'_, '_>, op: &TensorOp, fragment: &Frag
         }
     }
     for (addresses, pieces) in lines.rounds() {
-        let mut rows = [[0; ROW_BYTES]; 32];
+        let mut rows = [[0; CHUNK]; 32];
         let named = first_lanes(pieces.len());
         for ((line, byte), row) in pieces.into_iter().zip(&mut rows) {
             row[..lines.piece()].copy_from_slice(&matrix[line * lines.bytes + byte..][..lines.piece()]);

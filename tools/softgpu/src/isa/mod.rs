@@ -382,6 +382,7 @@ pub(crate) mod approximate;
 pub(crate) mod async_copy;
 pub(crate) mod atomic;
 pub(crate) mod builtin;
+pub(crate) mod chunks;
 pub(crate) mod compare;
 pub(crate) mod control;
 pub(crate) mod convert;

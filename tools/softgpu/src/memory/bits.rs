@@ -76,6 +76,15 @@ impl Bits {
         });
     }
 
+    /// As `set` or `clear`, by the only one who has the set: without atomic updates.
+    pub(crate) fn assign(&mut self, first: usize, count: usize, value: bool) {
+        self.words(first, count, |word, bits| {
+            let old = word.load(Relaxed);
+            word.store(if value { old | bits } else { old & !bits }, Relaxed);
+            true
+        });
+    }
+
     pub(crate) fn clear(&self, first: usize, count: usize) {
         self.words(first, count, |word, bits| {
             if (word.load(Relaxed) ^ self.blank) & bits != 0 {
@@ -108,13 +117,17 @@ mod tests {
 
     #[test]
     fn ranges() {
-        let bits = Bits::new(200);
+        let mut bits = Bits::new(200);
         bits.set(3, 130);
         assert!(bits.all(3, 130) && !bits.all(2, 2) && !bits.all(3, 131));
         assert!(bits.any(0, 4) && !bits.any(0, 3) && !bits.any(133, 67));
         bits.clear(64, 64);
         assert!(bits.get(63) && !bits.get(64) && !bits.get(127) && bits.get(128));
         assert!(bits.all(70, 0) && !bits.any(3, 0));
+        bits.assign(60, 20, true);
+        assert!(bits.all(60, 20) && !bits.get(80));
+        bits.assign(62, 4, false);
+        assert!(bits.get(61) && !bits.any(62, 4) && bits.get(66));
     }
 
     #[test]

@@ -99,16 +99,21 @@ fn unpack(place: u16) -> (usize, usize) {
 /// What each lane's register gets of one 8 x 8 matrix of 16-bit elements, given by its rows: lane l the elements
 /// 2 (l % 4) and 2 (l % 4) + 1 of row l / 4, and with `.trans` those of column l / 4.
 pub(crate) fn deal(rows: &[[u8; 16]; 8], transposed: bool) -> [u32; 32] {
-    let element =
-        |row: usize, column: usize| u32::from(u16::from_le_bytes([rows[row][2 * column], rows[row][2 * column + 1]]));
-    std::array::from_fn(|lane| {
-        let (major, minor) = (lane / 4, 2 * (lane % 4));
-        if transposed {
-            element(minor, major) | (element(minor + 1, major) << 16)
-        } else {
-            element(major, minor) | (element(major, minor + 1) << 16)
+    let mut words = [0; 32];
+    if transposed {
+        let element = |row: usize, column: usize| {
+            u32::from(u16::from_le_bytes([rows[row][2 * column], rows[row][2 * column + 1]]))
+        };
+        for (lane, word) in words.iter_mut().enumerate() {
+            let (column, row) = (lane / 4, 2 * (lane % 4));
+            *word = element(row, column) | element(row + 1, column) << 16;
         }
-    })
+    } else {
+        for (word, bytes) in words.iter_mut().zip(rows.as_flattened().as_chunks::<4>().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+    }
+    words
 }
 
 /// The rows of a matrix that [`deal`] has dealt out.
