@@ -21,12 +21,12 @@ pub(super) fn load_shared(step: &mut Step<'_, '_>, addresses: &[u64; 32], mask: 
     if step.worker.grid.races || !lie_within(addresses, mask, block.shared.bytes() as u64) {
         return None;
     }
-    let landed = |offset| block.copies == 0 || !block.in_flight.any(offset, CHUNK);
+    let landed = |offset| block.copies == 0 || block.in_flight.sixteen(offset) == 0;
     let mut chunks = [[0; CHUNK]; 32];
     let mut offsets = [None; 32];
     for lane in lanes(mask) {
         let offset = addresses[lane] as usize;
-        if !(block.shared.written.all(offset, CHUNK) && landed(offset)) {
+        if !(block.shared.written.sixteen(offset) == u16::MAX && landed(offset)) {
             return None;
         }
         // SAFETY: the chunk lies within shared memory.
@@ -49,7 +49,7 @@ pub(super) fn copy_to_shared(step: &mut Step<'_, '_>, to: &[u64; 32], from: &[u6
     for lane in lanes(mask) {
         offsets[lane] = from[lane].wrapping_sub(region.base);
     }
-    let written = |offset: u64| region.store.written.all(offset as usize, CHUNK);
+    let written = |offset: u64| region.store.written.sixteen(offset as usize) == u16::MAX;
     if !lie_within(&offsets, mask, region.bytes)
         || !lanes(mask).all(|lane| from[lane].is_multiple_of(CHUNK as u64) && written(offsets[lane]))
     {

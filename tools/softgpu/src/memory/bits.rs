@@ -53,6 +53,12 @@ impl Bits {
         !self.words(first, count, |word, bits| (word.load(Relaxed) ^ self.blank) & bits == 0)
     }
 
+    /// The 16 bits from `first` on, a multiple of 16.
+    #[inline(always)]
+    pub(crate) fn sixteen(&self, first: usize) -> u16 {
+        (self.words[first / 64].load(Relaxed) >> (first % 64)) as u16
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> bool {
         (self.words[index / 64].load(Relaxed) ^ self.blank) & (1 << (index % 64)) != 0
@@ -124,6 +130,7 @@ mod tests {
         bits.clear(64, 64);
         assert!(bits.get(63) && !bits.get(64) && !bits.get(127) && bits.get(128));
         assert!(bits.all(70, 0) && !bits.any(3, 0));
+        assert_eq!([0, 48, 128].map(|first| bits.sixteen(first)), [0xfff8, 0xffff, 0x001f]);
         bits.assign(60, 20, true);
         assert!(bits.all(60, 20) && !bits.get(80));
         bits.assign(62, 4, false);

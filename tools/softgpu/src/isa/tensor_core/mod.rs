@@ -15,13 +15,12 @@ use crate::program::{Element, Product, Side, Slot, TensorOp};
 /// # Safety
 /// `regs` is the function's window of a register file that covers every slot that `op` names, aligned to 64 bytes.
 pub(crate) unsafe fn mma(regs: *mut u32, op: &TensorOp, product: &Product) {
+    // The vectors of AVX-512 would hold two rows of eight columns, and are no faster for putting them together.
     // SAFETY: the window is the caller's; the level says what the processor has.
     unsafe {
         match level() {
             #[cfg(target_arch = "x86_64")]
-            2 => avx512(regs, op, product),
-            #[cfg(target_arch = "x86_64")]
-            1 => avx2(regs, op, product),
+            1.. => avx2(regs, op, product),
             _ => multiply::<false>(regs, op, product),
         }
     }
@@ -30,13 +29,6 @@ pub(crate) unsafe fn mma(regs: *mut u32, op: &TensorOp, product: &Product) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn avx2(regs: *mut u32, op: &TensorOp, product: &Product) {
-    // SAFETY: the caller's, passed through.
-    unsafe { multiply::<true>(regs, op, product) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn avx512(regs: *mut u32, op: &TensorOp, product: &Product) {
     // SAFETY: the caller's, passed through.
     unsafe { multiply::<true>(regs, op, product) }
 }

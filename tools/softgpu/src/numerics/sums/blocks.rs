@@ -101,8 +101,9 @@ unsafe fn by_scaling<const K: usize, const P: usize>(
     let kept = u64::MAX << (52 - if half { 23 } else { blocks.fraction_bits });
     let mut sums = *sums;
     let mut too_small = false;
-    for (i, sum) in sums.iter_mut().enumerate() {
-        for start in (0..K).step_by(P) {
+    for start in (0..K).step_by(P) {
+        // A row's sum of this block is the next's first term: meanwhile the other rows' are formed.
+        for (i, sum) in sums.iter_mut().enumerate() {
             let (a, a_exponents) = (&a[i][start..][..P], &a_exponents[i][start..][..P]);
             let (b, b_exponents) = (&b[start..][..P], &b_exponents[start..][..P]);
             let mut inexact = [0; COLUMNS];
