@@ -344,6 +344,55 @@ fn asynchronous_copies() {
     assert!(run.text().starts_with("a thread leaves the kernel with asynchronous copies in flight"), "{}", run.text());
 }
 
+/// Chunks of 16 bytes are looked at by the warp: what is wrong with one of them is found as of its lane.
+#[test]
+fn chunks_of_a_warp() {
+    let places = "mul.wide.u32 %rd2, %r0, 16;\nadd.s64 %rd2, %rd0, %rd2;\nmov.u32 %r1, tile;\n\
+                  shl.b32 %r2, %r0, 4;\nadd.u32 %r1, %r1, %r2;\nsetp.eq.u32 %p1, %r0, 17;\n";
+    let copy = "cp.async.cg.shared.global [%r1], [%rd2], 16;\ncp.async.commit_group;\n";
+    let wait = "cp.async.wait_group 0;\n";
+    let load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r3, %r4, %r5, %r6}, [%r1];\n";
+    let stores = [0, 1, 2, 3].map(|i| format!("st.global.u32 [%rd1+{}], %r{};\n", 128 * i, 3 + i)).concat();
+    let words: Vec<u32> = (0..128).map(|i| i * 0x01_0203).collect();
+    let run_of = |body: &str, words: &[u32]| run_kernel(&format!("{places}{body}"), 32, words);
+
+    let run = run_of(&format!("xor.b32 %r1, %r1, 16;\n{copy}{wait}{load}{stores}"), &words);
+    assert_eq!(run.text(), "");
+    // Each lane has read what it has copied: of each matrix a row goes to four lanes.
+    assert_eq!(run.words, words);
+    let counters = &run.report.counters;
+    assert_eq!((counters.shared.requests, counters.shared.wavefronts, counters.shared.conflicts), (2, 4 + 4, 0));
+    assert_eq!(
+        (counters.global_loads.sectors, counters.global_loads.distinct_sectors, counters.global_loads.requested_bytes),
+        (16, 16, 512)
+    );
+
+    for (body, count, expected, thread) in [
+        (
+            format!("{copy}{load}{wait}"),
+            128,
+            "load of 16 bytes of shared memory at byte 0 while an asynchronous copy",
+            0,
+        ),
+        (format!("@!%p1 {copy}{wait}{load}"), 128, "load of 16 bytes at 0x110 that nothing has written", 17),
+        (format!("{copy}{wait}@%p1 add.u32 %r1, %r1, 8;\n{load}"), 128, "misaligned load of 16 bytes at 0x118", 17),
+        (
+            format!("{copy}{wait}@%p1 add.u32 %r1, %r1, 512;\n{load}"),
+            128,
+            "out-of-bounds load of 16 bytes at 0x310",
+            17,
+        ),
+        (format!("@%p1 add.s64 %rd2, %rd2, 8;\n{copy}{wait}"), 128, "misaligned copy of 16 bytes", 17),
+        (format!("@%p1 add.u32 %r1, %r1, 4;\n{copy}{wait}"), 128, "misaligned copy of 16 bytes", 17),
+        (format!("{copy}{wait}"), 124, "out-of-bounds copy", 31),
+        (copy.to_owned(), 128, "a thread leaves the kernel with asynchronous copies in flight", 0),
+    ] {
+        let run = run_of(&body, &words[..count]);
+        assert!(run.text().starts_with(expected), "{body}: {}", run.text());
+        assert_eq!(run.report.findings[0].thread, [thread, 0, 0], "{body}: {}", run.text());
+    }
+}
+
 #[test]
 fn recursion() {
     // f(n) = n == 0 ? 0 : n + f(n - 1), each lane to its own depth.
