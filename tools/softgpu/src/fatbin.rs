@@ -26,8 +26,8 @@ const KIND_ELF: u16 = 2;
 const FLAG_LZ4: u64 = 0x2000;
 const FLAG_ZSTD: u64 = 0x8000;
 const FLAG_ARCHITECTURE_ALONE: u64 = 0x10_0000;
-/// Far above any module's text: a header that claims more is damaged.
-const MOST_TEXT_BYTES: u64 = 1 << 30;
+/// Far above any module's text: a header that claims more is damaged, or would have a few bytes fill the memory.
+const MOST_TEXT_BYTES: u64 = 1 << 28;
 
 /// An image without PTX that this device can run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

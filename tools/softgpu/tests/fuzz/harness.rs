@@ -52,7 +52,7 @@ impl Plan {
             seed: number("SOFTGPU_FUZZ_SEED").unwrap_or(0),
             inputs: number("SOFTGPU_FUZZ_INPUTS"),
             only: number("SOFTGPU_FUZZ_ONLY"),
-            time: Duration::from_secs(number("SOFTGPU_FUZZ_SECONDS").unwrap_or(30)),
+            time: Duration::from_secs(number("SOFTGPU_FUZZ_SECONDS").unwrap_or(50)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Fuzzing: random changes to texts, images and kernels, none of which may make the device panic, hang, touch the host's
 //! memory or take more of it than a cap.
 //!
-//! Each campaign runs for half a minute, side by side; `SOFTGPU_FUZZ_SECONDS` or `SOFTGPU_FUZZ_INPUTS` make it longer, and
+//! Each campaign runs for 50 seconds, side by side; `SOFTGPU_FUZZ_SECONDS` or `SOFTGPU_FUZZ_INPUTS` make it longer, and
 //! `SOFTGPU_FUZZ_SEED` has it try other inputs than last time. `harness` says how a failure is had again.
 
 mod cap;

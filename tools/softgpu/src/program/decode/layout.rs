@@ -125,12 +125,12 @@ impl Layout {
                     self.shared[index].insert(id, own.place(variable));
                 }
             }
-            let base = own.end.next_multiple_of(uses.dynamic_align.max(DYNAMIC_ALIGN));
-            let bytes = if uses.dynamic_align > DYNAMIC_ALIGN { base } else { own.end };
-            if bytes > MOST_SHARED_BYTES {
-                let what = format!("{} has {bytes} bytes of shared memory", function.name);
+            if own.end > MOST_SHARED_BYTES {
+                let what = format!("{} has {} bytes of shared memory", function.name, own.end);
                 return Err(PtxError::new(&module.text, function.line, what));
             }
+            let base = own.end.next_multiple_of(uses.dynamic_align.max(DYNAMIC_ALIGN));
+            let bytes = if uses.dynamic_align > DYNAMIC_ALIGN { base } else { own.end };
             bases.insert(base);
             self.dynamic_base.push(Some(base));
             self.shared_bytes.push(u32::try_from(bytes).unwrap_or(u32::MAX));
