@@ -87,8 +87,8 @@ struct PackedSpan {
 };
 
 OBLATE_HOST_DEVICE PackedSpan packed_span(uint64_t tensor, uint64_t rows, uint64_t classes, uint64_t element_bytes,
-                                          uint64_t block, uint32_t warps) {
-  const uint64_t row_bytes = classes * element_bytes, rows_of_block = warps * packed_rows(classes, element_bytes);
+                                          uint64_t block, uint32_t rows_of_block) {
+  const uint64_t row_bytes = classes * element_bytes;
   PackedSpan s;
   s.first = block * rows_of_block;
   s.last = least(s.first + rows_of_block, rows);

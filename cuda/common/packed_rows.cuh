@@ -114,11 +114,13 @@ struct PackedRows {
 
   __device__ __forceinline__ explicit PackedRows(const RowTensor<f>& tensor) : tensor(tensor) {
     const uint32_t rows = packed_rows(tensor.classes, sizeof(f));
-    span = packed_span(tensor.begin, tensor.rows, tensor.classes, sizeof(f), blockIdx.x, blockDim.x / WARP);
-    lanes = WARP / rows;
-    begin = span.begin - span.slot;
-    end = span.end - span.slot;
-    place = threadIdx.x / lanes;
+    span = packed_span(tensor.begin, tensor.rows, tensor.classes, sizeof(f), blockIdx.x, rows * (blockDim.x / WARP));
+    span.slot = kept(span.slot);
+    const uint32_t lanes_log2 = __clz(rows) - __clz(WARP);  // both are powers of two
+    lanes = 1u << lanes_log2;
+    begin = kept(static_cast<uint32_t>(span.begin - span.slot));
+    end = kept(static_cast<uint32_t>(span.end - span.slot));
+    place = threadIdx.x >> lanes_log2;
     has_row = span.first + place < span.last;
     if (!has_row) place = span.last - 1 - span.first;
     index = span.first + place;

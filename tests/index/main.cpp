@@ -53,11 +53,12 @@ void packed(uint64_t tensor, uint64_t rows, uint64_t classes, uint64_t element_b
   const uint64_t row_bytes = classes * element_bytes, of_a_warp = packed_rows(classes, element_bytes);
   const bool is_most = of_a_warp == PACKED_MOST_ROWS || 2 * of_a_warp * row_bytes > CHUNK_BYTES;
   check(of_a_warp * row_bytes <= CHUNK_BYTES && is_most, "the most rows that fit a chunk", tensor, classes, 0);
-  const uint64_t of_a_block = ROW_WARPS * of_a_warp, blocks = (rows + of_a_block - 1) / of_a_block;
+  const uint32_t of_a_block = ROW_WARPS * static_cast<uint32_t>(of_a_warp);
+  const uint64_t blocks = (rows + of_a_block - 1) / of_a_block;
   uint64_t end = tensor;
   for (uint64_t block = blocks > 3 ? blocks - 3 : 0; block < blocks; ++block) {
     if (block > 0 && end == tensor) end = tensor + block * of_a_block * row_bytes;
-    const PackedSpan s = packed_span(tensor, rows, classes, element_bytes, block, ROW_WARPS);
+    const PackedSpan s = packed_span(tensor, rows, classes, element_bytes, block, of_a_block);
     check(s.first == block * of_a_block && s.begin == end && s.end > s.begin, "stretches follow", tensor, classes,
           block);
     check(s.slot % SECTOR_BYTES == 0 && s.begin - s.slot < SECTOR_BYTES, "the slot", tensor, classes, block);
