@@ -65,7 +65,7 @@
 //! | `SOFTGPU_APPROX` | what approximate functions give within the bounds of the ISA: `nearest` (default), `low`, `high`, `seeded` or `seeded:N` |
 //! | `SOFTGPU_CONTRACT` | 1: a multiplication and an addition become one multiply-add where the ISA allows it; 0 by default |
 //! | `SOFTGPU_MMA` | how tensor cores sum, which the ISA leaves open: `card` (default: in truncated blocks, as the card of the compute capability), `exact` (in f64, rounded once), `fma` (a chain in f32: the fastest) |
-//! | `SOFTGPU_CHECKS` | races to look for: `none` (default), `all`, or a list of `races` and `equal-writes` |
+//! | `SOFTGPU_CHECKS` | races to look for: `races` (default) on shared and on global memory, `all` with those of two stores of the same bits, `none` |
 //! | `SOFTGPU_SEED` | a number by which blocks, warps and lanes are shuffled; in turn without it |
 //! | `SOFTGPU_HIDE` | functions to leave out of libcuda, with commas between them |
 

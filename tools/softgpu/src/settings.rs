@@ -31,15 +31,15 @@ pub struct Settings {
     pub matrix_sums: MatrixSums,
     /// What goes wrong. `SOFTGPU_FAULTS`.
     pub faults: Faults,
-    /// What is looked for beside wrong accesses and barriers; nothing by default. `SOFTGPU_CHECKS`.
+    /// What is looked for beside wrong accesses and barriers; races by default. `SOFTGPU_CHECKS`.
     pub checks: Checks,
     /// Shuffles blocks, warps and lanes: a launch then runs on one thread, in an order that the seed decides. Without, they
     /// run in turn. `SOFTGPU_SEED`.
     pub seed: Option<u64>,
 }
 
-/// Checks that cost time, and are made where they are asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Checks that cost time, and can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checks {
     /// Races on shared and on global memory: `races`.
@@ -48,10 +48,19 @@ pub struct Checks {
     pub equal_writes: bool,
 }
 
+impl Default for Checks {
+    fn default() -> Self {
+        Self { races: true, ..Self::NONE }
+    }
+}
+
 impl Checks {
+    /// Nothing beside wrong accesses and barriers.
+    pub const NONE: Self = Self { races: false, equal_writes: false };
+
     /// From a list with commas: `all`, `none`, or the names of those to have.
     fn parse(list: &str) -> Option<Self> {
-        list.split(',').map(str::trim).try_fold(Self::default(), |checks, name| match name {
+        list.split(',').map(str::trim).try_fold(Self::NONE, |checks, name| match name {
             "none" => Some(checks),
             "races" => Some(Self { races: true, ..checks }),
             "all" | "equal-writes" => Some(Self { races: true, equal_writes: true }),
@@ -309,11 +318,10 @@ mod tests {
         assert_eq!(of("SOFTGPU_MMA", "exact").unwrap().0.matrix_sums, MatrixSums::Exact);
         assert_eq!(of("SOFTGPU_APPROX", "seeded:7").unwrap().0.approximation, Approximation::Seeded(7));
         assert_eq!(of("SOFTGPU_APPROX", "low").unwrap().0.approximation, Approximation::Low);
-        assert_eq!(of("SOFTGPU_CHECKS", "none").unwrap().0, Settings::default());
+        assert_eq!(of("SOFTGPU_CHECKS", "none").unwrap().0.checks, Checks::NONE);
         assert!(of("SOFTGPU_CHECKS", "all").unwrap().0.checks.equal_writes);
         assert_eq!(of("SOFTGPU_SEED", "7").unwrap().0.seed, Some(7));
-        let checks = of("SOFTGPU_CHECKS", "races").unwrap().0.checks;
-        assert_eq!((checks.races, checks.equal_writes), (true, false));
+        assert_eq!(of("SOFTGPU_CHECKS", "races").unwrap().0.checks, Checks::default());
         assert_eq!(of("SOFTGPU_CC", "9.0").unwrap().1.capability, Capability { major: 9, minor: 0 });
     }
 

@@ -1,7 +1,7 @@
 //! Accesses of 16 bytes to a lane, as ldmatrix and cp.async make many of: looked at as a warp, where all of it is in order.
 //! Where it is not, nothing is done yet, and the way lane by lane finds and says what is wrong.
 
-use super::access;
+use super::{access, races};
 use crate::execute::registers::lanes;
 use crate::execute::tally::Direction;
 use crate::execute::warp::Step;
@@ -18,7 +18,7 @@ fn lie_within(addresses: &[u64; 32], mask: u32, bytes: u64) -> bool {
 /// What the lanes load from shared memory.
 pub(super) fn load_shared(step: &mut Step<'_, '_>, addresses: &[u64; 32], mask: u32) -> Option<[[u8; CHUNK]; 32]> {
     let block = &*step.block;
-    if step.worker.grid.races || !lie_within(addresses, mask, block.shared.bytes() as u64) {
+    if !lie_within(addresses, mask, block.shared.bytes() as u64) {
         return None;
     }
     let landed = |offset| block.copies == 0 || block.in_flight.sixteen(offset) == 0;
@@ -33,6 +33,9 @@ pub(super) fn load_shared(step: &mut Step<'_, '_>, addresses: &[u64; 32], mask: 
         chunks[lane] = unsafe { block.shared.data().add(offset).cast::<[u8; CHUNK]>().read_unaligned() };
         offsets[lane] = Some(addresses[lane]);
     }
+    if !races::chunks_loaded(step, addresses, mask) {
+        return None;
+    }
     let (wavefronts, parts) = access::wavefronts(&offsets, CHUNK as u64);
     step.worker.tally.shared(wavefronts, parts);
     Some(chunks)
@@ -40,11 +43,11 @@ pub(super) fn load_shared(step: &mut Step<'_, '_>, addresses: &[u64; 32], mask: 
 
 /// Copies each lane's chunk from global to shared memory; false where that is not done.
 pub(super) fn copy_to_shared(step: &mut Step<'_, '_>, to: &[u64; 32], from: &[u64; 32], mask: u32) -> bool {
-    if mask == 0 || step.worker.grid.races || !lie_within(to, mask, step.block.shared.bytes() as u64) {
+    if mask == 0 || !lie_within(to, mask, step.block.shared.bytes() as u64) {
         return false;
     }
-    let Some(region) = access::region(step, from[mask.trailing_zeros() as usize]) else { return false };
-    let region = &step.worker.grid.view.regions[region];
+    let Some(index) = access::region(step, from[mask.trailing_zeros() as usize]) else { return false };
+    let region = &step.worker.grid.view.regions[index];
     let mut offsets = [0; 32];
     for lane in lanes(mask) {
         offsets[lane] = from[lane].wrapping_sub(region.base);
@@ -53,6 +56,9 @@ pub(super) fn copy_to_shared(step: &mut Step<'_, '_>, to: &[u64; 32], from: &[u6
     if !lie_within(&offsets, mask, region.bytes)
         || !lanes(mask).all(|lane| from[lane].is_multiple_of(CHUNK as u64) && written(offsets[lane]))
     {
+        return false;
+    }
+    if !races::chunks_copied(step, to, (index, &offsets), mask) {
         return false;
     }
     let mut targets = [None; 32];

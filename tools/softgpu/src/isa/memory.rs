@@ -184,7 +184,9 @@ unsafe fn read_line(regs: *mut u32, access: &Access, at: *mut u8) {
             (1, 2, 2 | 4) if !signed => unpack::<u16, u32, 1>(regs, access, at, u32::from),
             (2, 2, 2 | 4) if !signed => unpack::<u16, u32, 2>(regs, access, at, u32::from),
             (4, 2, 2 | 4) if !signed => unpack::<u16, u32, 4>(regs, access, at, u32::from),
-            (1, 4, 4) => unpack::<u32, u32, 1>(regs, access, at, |v| v),
+            (1, 4, 4) if access.registers[0] != NONE => {
+                at.cast_const().copy_to_nonoverlapping(row_at(regs, access.registers[0]), 32 * 4);
+            }
             (2, 4, 4) => unpack::<u32, u32, 2>(regs, access, at, |v| v),
             (4, 4, 4) => unpack::<u32, u32, 4>(regs, access, at, |v| v),
             (1, 8, 8) => unpack::<u64, u64, 1>(regs, access, at, |v| v),
@@ -206,7 +208,7 @@ unsafe fn write_line(regs: *mut u32, access: &Access, at: *mut u8) {
             (1, 2, 2 | 4) => pack::<u32, u16, 1>(regs, access, at, |v| v as u16),
             (2, 2, 2 | 4) => pack::<u32, u16, 2>(regs, access, at, |v| v as u16),
             (4, 2, 2 | 4) => pack::<u32, u16, 4>(regs, access, at, |v| v as u16),
-            (1, 4, 4) => pack::<u32, u32, 1>(regs, access, at, |v| v),
+            (1, 4, 4) => at.copy_from_nonoverlapping(row_at(regs, access.registers[0]), 32 * 4),
             (2, 4, 4) => pack::<u32, u32, 2>(regs, access, at, |v| v),
             (4, 4, 4) => pack::<u32, u32, 4>(regs, access, at, |v| v),
             (1, 8, 8) => pack::<u64, u64, 1>(regs, access, at, |v| v),
@@ -214,6 +216,16 @@ unsafe fn write_line(regs: *mut u32, access: &Access, at: *mut u8) {
             _ => write(regs, access, u32::MAX, |lane| at.add(lane * access::width(access) as usize)),
         }
     }
+}
+
+/// The first byte of a register: no memory of the device overlaps it.
+///
+/// # Safety
+/// The window covers the slot.
+#[inline(always)]
+unsafe fn row_at(regs: *mut u32, slot: u16) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe { regs.add(usize::from(slot) * 32).cast() }
 }
 
 /// 32 times N elements in memory to N registers. The range is copied first: so the compiler sees that no register lies

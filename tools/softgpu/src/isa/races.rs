@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::access::{self, At, Span};
+use super::chunks::CHUNK;
 use crate::execute::party;
 use crate::execute::registers::lanes;
 use crate::execute::warp::Step;
@@ -144,6 +145,61 @@ fn shared(step: &mut Step<'_, '_>, does: Does, lane: usize, offset: usize, width
     Some(Found { lane, kind: At::Shared, offset, earlier: Earlier { block: step.block.index, ..earlier } })
 }
 
+/// Notes that each lane reads 16 bytes of shared memory. False when that may be a race: then each lane is to be looked at.
+#[inline(always)]
+pub(super) fn chunks_loaded(step: &mut Step<'_, '_>, offsets: &[u64; 32], mask: u32) -> bool {
+    if !step.worker.grid.races {
+        return true;
+    }
+    let (warp, op) = (step.warp.index, step.group.op);
+    let races = &mut step.block.races;
+    let moment = races.shared.moment(&races.clocks, warp);
+    for lane in lanes(mask) {
+        let (thread, offset) = (warp * 32 + lane as u32, offsets[lane] as usize);
+        if !races.shared.piece(moment, false, thread, offset, CHUNK as u64, op) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Notes that each lane begins to copy 16 bytes of a region to shared memory. False when that may be a race: then each
+/// lane is to be looked at.
+#[inline(always)]
+pub(super) fn chunks_copied(
+    step: &mut Step<'_, '_>,
+    to: &[u64; 32],
+    (region, from): (usize, &[u64; 32]),
+    mask: u32,
+) -> bool {
+    if !step.worker.grid.races {
+        return true;
+    }
+    let warp = step.warp.index;
+    let races = &mut step.block.races;
+    let moment = races.shared.moment(&races.clocks, warp);
+    for lane in lanes(mask) {
+        if !races.shared.chunk_in_order(moment, warp * 32 + lane as u32, to[lane] as usize) {
+            return false;
+        }
+    }
+    // Lanes that lie one behind the other are one range.
+    let mut rest = mask;
+    while rest != 0 {
+        let lane = rest.trailing_zeros() as usize;
+        let follows =
+            |&next: &usize| rest >> next & 1 == 1 && from[next] == from[lane] + ((next - lane) * CHUNK) as u64;
+        let end = (lane + 1..32).find(|next| !follows(next)).unwrap_or(32);
+        let bytes = (end - lane) * CHUNK;
+        let run = Run { offset: from[lane] as usize, bytes, lane: lane as u32, width: CHUNK as u32 };
+        if let Some(found) = global(step, Does::READ, region, &run) {
+            report(step, "copy", CHUNK as u64, &found, false);
+        }
+        rest &= u32::MAX.checked_shl(end as u32).unwrap_or(0);
+    }
+    true
+}
+
 /// An asynchronous copy into shared memory begins: the bytes change at any time from now on to the wait, at which they
 /// are noted as written.
 pub(super) fn copy_begins(step: &mut Step<'_, '_>, lane: usize, offset: usize, width: u64) -> Option<Found> {
@@ -161,6 +217,10 @@ pub(super) fn copy_ends(step: &mut Step<'_, '_>, lane: usize, offset: usize, byt
     if step.worker.grid.races {
         let thread = step.warp.index * 32 + lane as u32;
         let races = &mut step.block.races;
+        let moment = races.shared.moment(&races.clocks, step.warp.index);
+        if races.shared.piece(moment, true, thread, offset, bytes as u64, op) {
+            return;
+        }
         // What it races with was there at its begin, or reads before the wait, which is a finding of its own.
         let _ = races.shared.lane(&races.clocks, Does::WRITE, thread, offset, bytes, op);
     }

@@ -44,8 +44,17 @@ impl Bits {
         }
     }
 
+    /// The two words of 128 bits that begin where a word does: what a warp accesses most.
+    #[inline(always)]
+    fn pair(&self, first: usize, count: usize) -> Option<&[AtomicU64; 2]> {
+        if count == 128 && first.is_multiple_of(64) { self.words[first / 64..].first_chunk() } else { None }
+    }
+
     #[inline(always)]
     pub(crate) fn all(&self, first: usize, count: usize) -> bool {
+        if let Some([a, b]) = self.pair(first, count) {
+            return (a.load(Relaxed) ^ self.blank) & (b.load(Relaxed) ^ self.blank) == u64::MAX;
+        }
         self.words(first, count, |word, bits| (word.load(Relaxed) ^ self.blank) & bits == bits)
     }
 
@@ -68,6 +77,11 @@ impl Bits {
     /// and whole words need none, for nothing clears bits while workers set them.
     #[inline(always)]
     pub(crate) fn set(&self, first: usize, count: usize) {
+        if let Some([a, b]) = self.pair(first, count) {
+            a.store(u64::MAX ^ self.blank, Relaxed);
+            b.store(u64::MAX ^ self.blank, Relaxed);
+            return;
+        }
         self.words(first, count, |word, bits| {
             if bits == u64::MAX {
                 word.store(bits ^ self.blank, Relaxed);

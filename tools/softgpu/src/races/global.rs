@@ -1,11 +1,13 @@
-//! The last accesses to global memory: one write and reads by two warps, for each sector, and where a sector is not
-//! accessed as a whole for each of its words.
+//! The last accesses to global memory: one write and reads by two warps, for each line of 128 bytes, which is what a warp
+//! accesses by a word of each lane; where a line is not accessed as a whole for each of its sectors, and where a sector is
+//! not for each of its words.
 //!
 //! Workers stamp at the same time, by relaxed atomics: a stamp is one, and what it names is another, so that of two
 //! accesses at the same moment one may be named with the other's instruction. The stamps of earlier launches are known by
 //! their number and count for nothing.
 
 use std::alloc::{Layout, handle_alloc_error};
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -13,9 +15,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use super::clocks::Clocks;
 use super::{Does, Earlier};
 
-/// Bytes of a sector.
+/// Bytes of the units that have stamps.
+const LINE: usize = 128;
 const SECTOR: usize = 32;
-const WORDS: usize = SECTOR / 4;
+const WORD: usize = 4;
 
 /// Of a stamp: the launch's number, the block, its time, the warp, the bytes of a word, whether the access was strong.
 const LAUNCH: u32 = 58;
@@ -28,7 +31,7 @@ const LAUNCHES: u64 = 0x3f << LAUNCH;
 const BLOCKS: u64 = 0x3ff_ffff << BLOCK;
 const WARPS: u64 = 0x1f << WARP;
 const ALL_BYTES: u64 = 0xf;
-/// In the place of a sector's write: look at its words. No launch has this number.
+/// In the place of a unit's write: look at its parts. No launch has this number.
 const SPLIT: u64 = u64::MAX;
 /// Numbers of launches that stamps tell apart, 0 and that of `SPLIT` left out.
 const NUMBERS: u64 = 62;
@@ -106,7 +109,8 @@ impl Drop for Cells {
 /// The stamps of an allocation.
 #[derive(Debug)]
 pub(crate) struct Shadow {
-    sectors: Cells,
+    lines: Cells,
+    sectors: OnceLock<Cells>,
     words: OnceLock<Cells>,
     /// The launch before which nothing is stamped.
     since: AtomicU64,
@@ -175,17 +179,16 @@ pub(crate) trait Order {
 
 impl Shadow {
     pub(crate) fn new(bytes: u64, launch: u64) -> Self {
-        let sectors = Cells::new((bytes as usize).div_ceil(SECTOR));
-        Self { sectors, words: OnceLock::new(), since: AtomicU64::new(launch) }
+        let lines = Cells::new((bytes as usize).div_ceil(LINE));
+        Self { lines, sectors: OnceLock::new(), words: OnceLock::new(), since: AtomicU64::new(launch) }
     }
 
     /// A launch begins: numbers come round, and no stamp may be left from the launch that last had this one's.
     pub(crate) fn begin(&self, launch: u64) {
         if launch - self.since.load(Relaxed).min(launch) >= NUMBERS {
             self.since.store(launch, Relaxed);
-            self.sectors.clear();
-            if let Some(words) = self.words.get() {
-                words.clear();
+            for cells in [Some(&self.lines), self.sectors.get(), self.words.get()].into_iter().flatten() {
+                cells.clear();
             }
         }
     }
@@ -195,104 +198,184 @@ impl Shadow {
     pub(crate) fn access(&self, warp: &Warp<'_>, does: Does, run: &Run, order: &impl Order) -> Option<Conflict> {
         let (mut at, end) = (run.offset, run.offset + run.bytes);
         let mut found = None;
-        let partial = !at.is_multiple_of(SECTOR);
-        if partial {
-            let to = at.next_multiple_of(SECTOR).min(end);
-            found = self.part(warp, does, run, at..to, order);
+        while at < end {
+            let to = (at / LINE * LINE + LINE).min(end);
+            if to - at < LINE {
+                found = found.or(self.part_of_line(warp, does, run, at..to, order));
+            } else if !note(&self.lines[at / LINE], warp, does, ALL_BYTES, warp.name(run, at)) {
+                found = found.or(self.line(warp, does, run, at, order));
+            }
             at = to;
         }
-        while at + SECTOR <= end {
-            let cell = &self.sectors[at / SECTOR];
-            if !note(cell, warp, does, ALL_BYTES, warp.name(run, at)) {
-                found = found.or(self.sector(warp, does, run, at, order));
-            }
-            at += SECTOR;
+        found
+    }
+
+    /// A whole line, where it is not as simple as [`note`] has it.
+    #[inline(never)]
+    fn line(&self, warp: &Warp<'_>, does: Does, run: &Run, at: usize, order: &impl Order) -> Option<Conflict> {
+        let cell = &self.lines[at / LINE];
+        if cell.is_split() {
+            let sectors = &self.sectors(at / LINE)[at / SECTOR..][..LINE / SECTOR];
+            joined(cell, sectors, warp, does, warp.name(run, at), || {
+                self.part_of_line(warp, does, run, at..at + LINE, order)
+            })
+        } else {
+            look(cell, warp, does, ALL_BYTES, warp.name(run, at), order)
+                .map(|(earlier, _)| Conflict { earlier, offset: at })
         }
-        if at < end {
-            found = found.or(self.part(warp, does, run, at..end, order));
+    }
+
+    /// Bytes of one line, sector by sector.
+    #[inline(never)]
+    fn part_of_line(
+        &self,
+        warp: &Warp<'_>,
+        does: Does,
+        run: &Run,
+        bytes: Range<usize>,
+        order: &impl Order,
+    ) -> Option<Conflict> {
+        let sectors = self.sectors(bytes.start / LINE);
+        let (mut at, mut found) = (bytes.start, None);
+        while at < bytes.end {
+            let to = (at / SECTOR * SECTOR + SECTOR).min(bytes.end);
+            if to - at < SECTOR {
+                found = found.or(self.part_of_sector(sectors, warp, does, run, at..to, order));
+            } else if !note(&sectors[at / SECTOR], warp, does, ALL_BYTES, warp.name(run, at)) {
+                found = found.or(self.sector(sectors, warp, does, run, at, order));
+            }
+            at = to;
         }
         found
     }
 
     /// A whole sector, where it is not as simple as [`note`] has it.
-    #[inline(never)]
-    fn sector(&self, warp: &Warp<'_>, does: Does, run: &Run, at: usize, order: &impl Order) -> Option<Conflict> {
-        let cell = &self.sectors[at / SECTOR];
-        if cell.stamps[0].load(Relaxed) != SPLIT {
-            return look(cell, warp, does, ALL_BYTES, warp.name(run, at), order)
-                .map(|(earlier, _)| Conflict { earlier, offset: at });
-        }
-        let words = &self.split(at / SECTOR)[at / 4..][..WORDS];
-        let is_old = |stamp: &AtomicU64| (stamp.load(Relaxed) ^ warp.stamp) & LAUNCHES != 0;
-        let fresh = words.iter().all(|word| word.stamps.iter().all(is_old));
-        let found = if fresh { None } else { self.part(warp, does, run, at..at + SECTOR, order) };
-        // A write is ordered after all that was, or found to race with it: like stamps of other launches, that need not
-        // be kept.
-        if fresh || does.writes {
-            let slot = usize::from(!does.writes);
-            cell.stamps[1].store(0, Relaxed);
-            cell.stamps[2].store(0, Relaxed);
-            cell.stamps[0].store(0, Relaxed);
-            cell.names[slot].store(warp.name(run, at), Relaxed);
-            cell.stamps[slot].store(warp.stamp | ALL_BYTES << BYTES | u64::from(does.strong), Relaxed);
-        }
-        found
-    }
-
-    /// Bytes of one sector, word by word.
-    #[inline(never)]
-    fn part(
+    fn sector(
         &self,
+        sectors: &Cells,
         warp: &Warp<'_>,
         does: Does,
         run: &Run,
-        bytes: std::ops::Range<usize>,
+        at: usize,
         order: &impl Order,
     ) -> Option<Conflict> {
-        let words = self.split(bytes.start / SECTOR);
+        let cell = &sectors[at / SECTOR];
+        if cell.is_split() {
+            let words = &self.words(sectors, at / SECTOR)[at / WORD..][..SECTOR / WORD];
+            joined(cell, words, warp, does, warp.name(run, at), || {
+                self.part_of_sector(sectors, warp, does, run, at..at + SECTOR, order)
+            })
+        } else {
+            look(cell, warp, does, ALL_BYTES, warp.name(run, at), order)
+                .map(|(earlier, _)| Conflict { earlier, offset: at })
+        }
+    }
+
+    /// Bytes of one sector, word by word.
+    fn part_of_sector(
+        &self,
+        sectors: &Cells,
+        warp: &Warp<'_>,
+        does: Does,
+        run: &Run,
+        bytes: Range<usize>,
+        order: &impl Order,
+    ) -> Option<Conflict> {
+        let words = self.words(sectors, bytes.start / SECTOR);
         let mut found = None;
-        for word in bytes.start / 4..bytes.end.div_ceil(4) {
-            let (first, end) = (bytes.start.max(4 * word), bytes.end.min(4 * word + 4));
-            let mask = (1u64 << (end - 4 * word)) - (1 << (first - 4 * word));
+        for word in bytes.start / WORD..bytes.end.div_ceil(WORD) {
+            let (first, end) = (bytes.start.max(WORD * word), bytes.end.min(WORD * word + WORD));
+            let mask = (1u64 << (end - WORD * word)) - (1 << (first - WORD * word));
             let name = warp.name(run, first);
             if !note(&words[word], warp, does, mask, name)
                 && let Some((earlier, byte)) = look(&words[word], warp, does, mask, name, order)
             {
-                found = found.or(Some(Conflict { earlier, offset: 4 * word + byte }));
+                found = found.or(Some(Conflict { earlier, offset: WORD * word + byte }));
             }
         }
         found
     }
 
+    /// The sectors, after a line's stamps have become theirs.
+    fn sectors(&self, line: usize) -> &Cells {
+        const PARTS: usize = LINE / SECTOR;
+        let sectors = self.sectors.get_or_init(|| Cells::new(self.lines.len() * PARTS));
+        self.lines[line].split(&sectors[line * PARTS..][..PARTS], SECTOR);
+        sectors
+    }
+
     /// The words, after a sector's stamps have become theirs.
-    fn split(&self, sector: usize) -> &Cells {
-        let words = self.words.get_or_init(|| Cells::new(self.sectors.len() * WORDS));
-        let cell = &self.sectors[sector];
-        if cell.stamps[0].load(Relaxed) != SPLIT {
-            for (i, word) in words[sector * WORDS..][..WORDS].iter().enumerate() {
-                for slot in 0..3 {
-                    let name = cell.names[slot].load(Relaxed);
-                    word.stamps[slot].store(cell.stamps[slot].load(Relaxed), Relaxed);
-                    word.names[slot].store(lane_at(name, 4 * i as u32), Relaxed);
-                }
-            }
-            cell.stamps[0].store(SPLIT, Relaxed);
-        }
+    fn words(&self, sectors: &Cells, sector: usize) -> &Cells {
+        const PARTS: usize = SECTOR / WORD;
+        let words = self.words.get_or_init(|| Cells::new(sectors.len() * PARTS));
+        sectors[sector].split(&words[sector * PARTS..][..PARTS], WORD);
         words
     }
 
     /// Who wrote a byte last in this launch.
     pub(crate) fn writer(&self, launch: u64, offset: usize) -> Option<Earlier> {
-        let cell = &self.sectors[offset / SECTOR];
-        let (stamp, name) = match cell.stamps[0].load(Relaxed) {
-            SPLIT => {
-                let word = &self.words.get()?[offset / 4];
-                (word.stamps[0].load(Relaxed), word.names[0].load(Relaxed))
+        let (mut cell, mut bytes) = (&self.lines[offset / LINE], LINE);
+        for (parts, of_part) in [(&self.sectors, SECTOR), (&self.words, WORD)] {
+            if cell.is_split() {
+                (cell, bytes) = (&parts.get()?[offset / of_part], of_part);
             }
-            stamp => (stamp, lane_at(cell.names[0].load(Relaxed), (offset % SECTOR) as u32)),
-        };
+        }
+        let stamp = cell.stamps[0].load(Relaxed);
+        // A word is a lane's, or of several the first one's.
+        let inside = if bytes == WORD { 0 } else { offset % bytes };
+        let name = lane_at(cell.names[0].load(Relaxed), inside as u32);
         (stamp >> LAUNCH == launch % NUMBERS + 1).then(|| earlier(stamp, name, true))
     }
+}
+
+impl Cell {
+    fn is_split(&self) -> bool {
+        self.stamps[0].load(Relaxed) == SPLIT
+    }
+
+    /// Its stamps become those of its parts, of so many bytes each, unless they have.
+    fn split(&self, parts: &[Self], bytes: usize) {
+        if self.is_split() {
+            return;
+        }
+        for (i, part) in parts.iter().enumerate() {
+            for slot in 0..3 {
+                let name = self.names[slot].load(Relaxed);
+                part.stamps[slot].store(self.stamps[slot].load(Relaxed), Relaxed);
+                part.names[slot].store(lane_at(name, (bytes * i) as u32), Relaxed);
+            }
+        }
+        self.stamps[0].store(SPLIT, Relaxed);
+    }
+}
+
+/// An access to the whole of a unit that is split, which each of its `parts` is looked at for unless all have only stamps
+/// of earlier launches. Where nothing but this access need be kept, the unit is whole again.
+fn joined(
+    cell: &Cell,
+    parts: &[Cell],
+    warp: &Warp<'_>,
+    does: Does,
+    name: u32,
+    each: impl FnOnce() -> Option<Conflict>,
+) -> Option<Conflict> {
+    let is_old = |stamp: &AtomicU64| {
+        let stamp = stamp.load(Relaxed);
+        stamp != SPLIT && (stamp ^ warp.stamp) & LAUNCHES != 0
+    };
+    let fresh = parts.iter().all(|part| part.stamps.iter().all(is_old));
+    let found = if fresh { None } else { each() };
+    // A write is ordered after all that was, or found to race with it: like stamps of other launches, that need not be
+    // kept.
+    if fresh || does.writes {
+        let slot = usize::from(!does.writes);
+        cell.stamps[1].store(0, Relaxed);
+        cell.stamps[2].store(0, Relaxed);
+        cell.stamps[0].store(0, Relaxed);
+        cell.names[slot].store(name, Relaxed);
+        cell.stamps[slot].store(warp.stamp | ALL_BYTES << BYTES | u64::from(does.strong), Relaxed);
+    }
+    found
 }
 
 /// A name, so many bytes on.

@@ -1,4 +1,5 @@
-//! The last accesses to each word of a block's shared memory: one write, and reads by two threads.
+//! The last accesses to each word of a block's shared memory: one write, and reads by two threads. Of a line of 32 words
+//! that whole warps access, lane by lane in ascending order, one stamp says it for all of its words.
 //!
 //! Two reads are enough to find a later write that is ordered after neither, whoever makes it: the first reader stays as
 //! long as a write would race with it, the second is the last. Bytes of a word are told apart as far as one stamp goes: of
@@ -19,6 +20,23 @@ const ALL_BYTES: u32 = 0xf;
 const HALVES: u32 = 0;
 const LAST_TIME: i64 = (1 << 17) - 1;
 
+/// Words of a line, and its bytes.
+const LINE_WORDS: usize = 32;
+const LINE: usize = 4 * LINE_WORDS;
+/// Of a line's stamp, below the time: the warp, the lane that has the first word, the logarithm of a lane's bytes.
+const LINE_WARP: u32 = 10;
+const LINE_LANE: u32 = 3;
+const LINE_WARPS: u32 = 0x1f << LINE_WARP;
+/// In the place of a line's write: look at its words. No stamp has all of these bits.
+const SPLIT: u32 = u32::MAX;
+
+/// The stamps of a line: the write, the first read, the last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    stamps: [u32; 3],
+    ops: [u32; 3],
+}
+
 #[derive(Debug, Default)]
 struct Slots {
     stamps: Vec<u32>,
@@ -35,6 +53,7 @@ pub(crate) struct Moment {
 
 #[derive(Debug, Default)]
 pub(crate) struct Shadow {
+    lines: Vec<Line>,
     write: Slots,
     reads: [Slots; 2],
     /// From the time of a block to that of its stamps, which go on from block to block: none need be wiped.
@@ -45,8 +64,10 @@ pub(crate) struct Shadow {
 
 impl Shadow {
     pub(crate) fn new(bytes: usize) -> Self {
-        let slots = || Slots { stamps: vec![0; bytes.div_ceil(4)], ops: vec![0; bytes.div_ceil(4)] };
-        Self { write: slots(), reads: [slots(), slots()], offset: 0, latest: 0 }
+        let lines = bytes.div_ceil(LINE);
+        let slots = || Slots { stamps: vec![0; lines * LINE_WORDS], ops: vec![0; lines * LINE_WORDS] };
+        let lines = vec![Line::default(); lines];
+        Self { lines, write: slots(), reads: [slots(), slots()], offset: 0, latest: 0 }
     }
 
     /// A new block begins, its clock at 1.
@@ -75,6 +96,7 @@ impl Shadow {
     /// The clock of 17 bits is at its end.
     #[cold]
     fn forget(&mut self) {
+        self.lines.fill(Line::default());
         let [first, last] = &mut self.reads;
         for slots in [&mut self.write, first, last] {
             slots.stamps.fill(0);
@@ -82,7 +104,7 @@ impl Shadow {
     }
 
     /// A warp's access to a contiguous range, lane by lane in ascending order. False when it may race with another: then
-    /// nothing is noted, and each lane is to be looked at.
+    /// each lane is to be looked at.
     #[inline(always)]
     pub(crate) fn line(
         &mut self,
@@ -93,11 +115,51 @@ impl Shadow {
         width: u64,
         op: u32,
     ) -> bool {
-        let word = offset / 4;
+        let moment = self.moment(clocks, warp);
+        let log = width.trailing_zeros();
+        if !offset.is_multiple_of(LINE) || log < 2 {
+            return self.range(moment, writes, warp, offset, width, op);
+        }
+        let first = moment.now | warp << LINE_WARP | log;
+        let lanes = (LINE as u32) >> log;
+        for i in 0..1 << (log - 2) {
+            let stamp = first | (i * lanes) << LINE_LANE;
+            let index = offset / LINE + i as usize;
+            if !(self.lines[index].note(moment, writes, stamp, op)
+                || self.line_of_words(moment, writes, index, stamp, op))
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A line of which its stamps do not say that the access is in order.
+    #[inline(never)]
+    fn line_of_words(&mut self, moment: Moment, writes: bool, index: usize, stamp: u32, op: u32) -> bool {
+        if self.lines[index].stamps[0] != SPLIT {
+            return false;
+        }
+        let word = index * LINE_WORDS;
+        let [first, last] = &self.reads;
+        let all = [&self.write, first, last].map(|slots| &slots.stamps[word..word + LINE_WORDS]);
+        let latest = (0..LINE_WORDS).map(|i| all[0][i].max(all[1][i]).max(all[2][i])).max();
+        if latest < Some(moment.block) {
+            // A barrier has been since: nothing of that need be kept.
+            self.lines[index] = Line::default();
+            return self.lines[index].note(moment, writes, stamp, op);
+        }
+        self.words::<LINE_WORDS>(moment, writes, word, |i| word_of(stamp, i), op)
+    }
+
+    /// [`Shadow::line`] of a range that does not begin where a line does.
+    #[inline(never)]
+    fn range(&mut self, moment: Moment, writes: bool, warp: u32, offset: usize, width: u64, op: u32) -> bool {
         if !offset.is_multiple_of(4) {
             return false;
         }
-        let moment = self.moment(clocks, warp);
+        (offset / LINE..=(offset + 32 * width as usize - 1) / LINE).for_each(|line| self.split(line));
+        let word = offset / 4;
         let first = moment.now | (warp * 32) << THREAD;
         let whole = first | ALL_BYTES << BYTES;
         match width {
@@ -109,7 +171,29 @@ impl Shadow {
         }
     }
 
-    /// One lane's access to whole words: as for [`Shadow::line`].
+    /// A line's stamps become those of its words, unless they have.
+    #[inline(always)]
+    fn split(&mut self, line: usize) {
+        if self.lines[line].stamps[0] != SPLIT {
+            self.split_whole(line);
+        }
+    }
+
+    #[inline(never)]
+    fn split_whole(&mut self, line: usize) {
+        let Line { stamps, ops } = self.lines[line];
+        let range = line * LINE_WORDS..(line + 1) * LINE_WORDS;
+        let [first, last] = &mut self.reads;
+        for ((slots, stamp), op) in [&mut self.write, first, last].into_iter().zip(stamps).zip(ops) {
+            for (i, word) in slots.stamps[range.clone()].iter_mut().enumerate() {
+                *word = word_of(stamp, i as u32);
+            }
+            slots.ops[range.clone()].fill(op);
+        }
+        self.lines[line].stamps[0] = SPLIT;
+    }
+
+    /// One lane's access to whole words: as for [`Shadow::line`], but that nothing is noted when it may race.
     #[inline(always)]
     pub(crate) fn piece(
         &mut self,
@@ -120,6 +204,8 @@ impl Shadow {
         width: u64,
         op: u32,
     ) -> bool {
+        // Aligned to its width, it lies in one line.
+        self.split(offset / LINE);
         let word = offset / 4;
         let stamp = moment.now | thread << THREAD | ALL_BYTES << BYTES;
         match width {
@@ -130,8 +216,18 @@ impl Shadow {
         }
     }
 
+    /// Whether a lane's write of 16 bytes is ordered after all that their words show. False when it may not be.
     #[inline(always)]
-    #[allow(clippy::needless_bitwise_bool, reason = "without branches, the loops over words become vector operations")]
+    pub(crate) fn chunk_in_order(&mut self, moment: Moment, thread: u32, offset: usize) -> bool {
+        self.split(offset / LINE);
+        let new = [moment.now | thread << THREAD | ALL_BYTES << BYTES; 4];
+        let [first, last] = &mut self.reads;
+        let late = [&mut self.write, first, last].map(|slots| moment.any_late(slots.at::<4>(offset / 4).0, &new));
+        late == [0; 3]
+    }
+
+    /// Stamps words, if the access is ordered after what they show.
+    #[inline(always)]
     fn words<const N: usize>(
         &mut self,
         moment: Moment,
@@ -140,51 +236,30 @@ impl Shadow {
         stamp: impl Fn(u32) -> u32,
         op: u32,
     ) -> bool {
-        let range = word..word + N;
-        let ordered = |old: u32, new: u32| {
-            let differs = old ^ new;
-            (old < moment.block)
-                | (differs & (THREADS | ALL_BYTES << BYTES) == 0)
-                | ((differs & WARPS == 0) & (old < moment.warp))
-        };
+        let new: [u32; N] = std::array::from_fn(|i| stamp(i as u32));
         let [first, last] = &mut self.reads;
-        let write = &mut self.write.stamps[range.clone()];
-        let mut all = true;
+        let (write, write_ops) = self.write.at::<N>(word);
+        let (first, first_ops) = first.at::<N>(word);
+        let (last, last_ops) = last.at::<N>(word);
         if writes {
-            let (first, last) = (&first.stamps[range.clone()], &last.stamps[range.clone()]);
-            for i in 0..N {
-                let new = stamp(i as u32);
-                all &= ordered(write[i], new) & ordered(first[i], new) & ordered(last[i], new);
+            let late = moment.any_late(write, &new) | moment.any_late(first, &new) | moment.any_late(last, &new);
+            if late == 0 {
+                (*write, *write_ops) = (new, [op; N]);
             }
-            if all {
-                (0..N).for_each(|i| write[i] = stamp(i as u32));
-                self.write.ops[range].fill(op);
-            }
-            return all;
+            return late == 0;
         }
-        let stamps = &mut first.stamps[range.clone()];
-        let mut replaces = true;
-        for i in 0..N {
-            let new = stamp(i as u32);
-            all &= ordered(write[i], new);
-            replaces &= ordered(stamps[i], new);
-        }
-        if !all {
+        if moment.any_late(write, &new) != 0 {
             return false;
         }
-        if replaces {
-            (0..N).for_each(|i| stamps[i] = stamp(i as u32));
-            first.ops[range].fill(op);
+        if moment.any_late(first, &new) == 0 {
+            (*first, *first_ops) = (new, [op; N]);
             return true;
         }
-        let last_stamps = &mut last.stamps[range.clone()];
-        let (ops, last_ops) = (&mut first.ops[range.clone()], &mut last.ops[range]);
         for i in 0..N {
-            let new = stamp(i as u32);
-            if ordered(stamps[i], new) {
-                (stamps[i], ops[i]) = (new, op);
+            if moment.late(first[i], new[i]) == 0 {
+                (first[i], first_ops[i]) = (new[i], op);
             } else {
-                (last_stamps[i], last_ops[i]) = (new, op);
+                (last[i], last_ops[i]) = (new[i], op);
             }
         }
         true
@@ -231,6 +306,7 @@ impl Shadow {
         }
         let mut found = None;
         for word in offset / 4..(offset + bytes).div_ceil(4) {
+            self.split(word / LINE_WORDS);
             let from = offset.max(4 * word) - 4 * word;
             let to = (offset + bytes).min(4 * word + 4) - 4 * word;
             let mask = (1 << to) - (1 << from);
@@ -258,6 +334,71 @@ impl Shadow {
         }
         found
     }
+}
+
+impl Slots {
+    #[inline(always)]
+    fn at<const N: usize>(&mut self, word: usize) -> (&mut [u32; N], &mut [u32; N]) {
+        let (stamps, _) = self.stamps[word..].as_chunks_mut();
+        let (ops, _) = self.ops[word..].as_chunks_mut();
+        (&mut stamps[0], &mut ops[0])
+    }
+}
+
+// Numbers in the place of booleans, and no branches: so the loops over words become vector operations.
+#[allow(clippy::needless_bitwise_bool, reason = "as above")]
+impl Moment {
+    /// Not 0 where a word's access is not ordered after the stamp's, as far as the stamps say.
+    #[inline(always)]
+    fn late(self, old: u32, new: u32) -> u32 {
+        let differs = old ^ new;
+        let other = u32::from(differs & (THREADS | ALL_BYTES << BYTES) != 0);
+        let apart = u32::from(differs & WARPS != 0) | u32::from(old >= self.warp);
+        u32::from(old >= self.block) & other & apart
+    }
+
+    #[inline(always)]
+    fn any_late<const N: usize>(self, old: &[u32; N], new: &[u32; N]) -> u32 {
+        let mut late = 0;
+        for i in 0..N {
+            late |= self.late(old[i], new[i]);
+        }
+        late
+    }
+}
+
+impl Line {
+    /// Stamps a line that is not split, if the access is ordered after what it shows.
+    #[inline(always)]
+    fn note(&mut self, moment: Moment, writes: bool, new: u32, op: u32) -> bool {
+        let ordered = |old: u32| {
+            let differs = (old ^ new) & ((1 << TIME) - 1);
+            old < moment.block || differs == 0 || (differs & LINE_WARPS == 0 && old < moment.warp)
+        };
+        let [write, first, last] = self.stamps;
+        if write == SPLIT || !ordered(write) {
+            return false;
+        }
+        let slot = if writes {
+            if !(ordered(first) && ordered(last)) {
+                return false;
+            }
+            0
+        } else {
+            1 + usize::from(!ordered(first))
+        };
+        (self.stamps[slot], self.ops[slot]) = (new, op);
+        true
+    }
+}
+
+/// The stamp of a line's word.
+#[inline(always)]
+fn word_of(line: u32, word: u32) -> u32 {
+    let (time, log) = (line >> TIME, line & ((1 << LINE_LANE) - 1));
+    let lane = (line >> LINE_LANE & 0x1f) + ((4 * word) >> log);
+    let warp = (line & LINE_WARPS) >> LINE_WARP;
+    if line == 0 { 0 } else { time << TIME | (warp * 32 + lane) << THREAD | ALL_BYTES << BYTES }
 }
 
 /// A lane's access to bytes of one word.

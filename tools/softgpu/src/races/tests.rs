@@ -1,5 +1,7 @@
 //! The clocks and the stamps by themselves: which accesses are found to race.
 
+use proptest::prelude::*;
+
 use super::clocks::{Clocks, Reach};
 use super::global::{self, Order, Run, Warp};
 use super::published::Publications;
@@ -255,4 +257,116 @@ fn stamps_of_earlier_launches_count_for_nothing() {
         );
     }
     assert_eq!(grid.access(0, Does::WRITE, 64, 32), None, "written by launch 0, whose number has come round");
+}
+
+/// What a test does with memory that is looked at in two ways.
+#[derive(Clone, Debug)]
+enum Step {
+    /// By all lanes of a warp, each so many bytes behind the last.
+    Line {
+        warp: u32,
+        at: usize,
+        width: usize,
+        writes: bool,
+    },
+    /// By one lane, so many bytes.
+    Lane {
+        thread: u32,
+        at: usize,
+        width: usize,
+        writes: bool,
+    },
+    Barrier,
+    Meet {
+        warp: u32,
+    },
+}
+
+/// Steps of two warps on 512 bytes.
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let width = || (2u32..5).prop_map(|log| 1usize << log);
+    // Half of the lines begin where a line of memory does.
+    let line =
+        (0u32..2, 0usize..32, width(), any::<bool>(), any::<bool>()).prop_map(|(warp, at, width, writes, begins)| {
+            let at = if begins { at * 16 / 128 * 128 } else { at * 16 };
+            Step::Line { warp, at: at.min(512 - 32 * width), width, writes }
+        });
+    let lane = (0u32..64, 0usize..128, width(), any::<bool>()).prop_map(|(thread, at, width, writes)| Step::Lane {
+        thread,
+        at: at * 4 / width * width,
+        width,
+        writes,
+    });
+    let step = prop_oneof![4 => line, 3 => lane, 2 => Just(Step::Barrier), 1 => (0u32..2).prop_map(|warp| Step::Meet { warp })];
+    prop::collection::vec(step, 1..40)
+}
+
+const fn does(writes: bool) -> Does {
+    if writes { Does::WRITE } else { Does::READ }
+}
+
+proptest! {
+    /// What is known of lines finds the races that what is known of words does.
+    #[test]
+    fn lines_of_shared_memory_say_what_their_words_would(steps in steps()) {
+        let (mut clocks, mut lines, mut words) = (Clocks::new(2), Shadow::new(512), Shadow::new(512));
+        for (op, step) in steps.into_iter().enumerate() {
+            let op = op as u32;
+            let (whole, by_word) = match step {
+                Step::Barrier => {
+                    clocks.barrier();
+                    continue;
+                }
+                Step::Meet { warp } => {
+                    clocks.meet(warp, u32::MAX, u32::MAX);
+                    continue;
+                }
+                Step::Lane { thread, at, width, writes } => (
+                    lines.lane(&clocks, does(writes), thread, at, width, op),
+                    words.lane(&clocks, does(writes), thread, at, width, op),
+                ),
+                Step::Line { warp, at, width, writes } => {
+                    let by_lane = |shadow: &mut Shadow| {
+                        let one = |lane| {
+                            let at = at + lane as usize * width;
+                            shadow.lane(&clocks, does(writes), warp * 32 + lane, at, width, op)
+                        };
+                        (0..32).filter_map(one).collect::<Vec<_>>().into_iter().next()
+                    };
+                    let in_order = lines.line(&clocks, writes, warp, at, width as u64, op);
+                    (if in_order { None } else { by_lane(&mut lines) }, by_lane(&mut words))
+                }
+            };
+            prop_assert_eq!(whole, by_word);
+            if whole.is_some() {
+                break;
+            }
+        }
+    }
+
+    /// The same for global memory, by blocks of one warp.
+    #[test]
+    fn lines_of_global_memory_say_what_their_words_would(steps in steps(), launches in 1u64..3) {
+        let (mut lines, mut words) = (Grid::new(2), Grid::new(2));
+        for launch in 0..launches {
+            lines.launch = launch;
+            words.launch = launch;
+            for step in &steps {
+                let (block, at, bytes, writes) = match *step {
+                    Step::Line { warp, at, width, writes } => (warp, at, 32 * width, writes),
+                    Step::Lane { thread, at, width, writes } => (thread / 32, at, width, writes),
+                    // What a block does by itself orders nothing between two.
+                    Step::Barrier | Step::Meet { .. } => continue,
+                };
+                let block = block as usize;
+                let whole = lines.access(block, does(writes), at, bytes);
+                let one = |word| words.access(block, does(writes), word, 4);
+                let by_word = (at..at + bytes).step_by(4).filter_map(one).collect::<Vec<_>>();
+                prop_assert_eq!(whole, by_word.first().copied());
+                if whole.is_some() {
+                    break;
+                }
+            }
+        }
+    }
 }
