@@ -16,16 +16,20 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use std::{env, io, thread};
+use std::{env, fs, io, thread};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use oblate_cli::cases::{self, Recipe};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::equivalent::{Equivalents, Sources};
+use crate::equivalent::{Equivalents, Prover, Sources};
 use crate::plan::{Mutant, Survey};
-use crate::report::{Report, Tried};
-use crate::trial::{Job, Verdict};
+use crate::pool::Silence;
+use crate::ptx::Source;
+use crate::report::{Hole, Report, Summary, Tried, Why};
+use crate::trial::{Job, Request, Surveyed, Verdict};
 
 /// Changes one instruction of a kernel at a time and sees whether the operation's cases notice.
 #[derive(Debug, Parser)]
@@ -39,9 +43,6 @@ struct Arguments {
     /// Try every distinct mutant
     #[arg(long)]
     all: bool,
-    /// Run no more than COUNT of a kernel's cases, the most unlike of them; all by default
-    #[arg(long, value_name = "COUNT")]
-    cases: Option<usize>,
     /// Fail when less than PERCENT of the mutants that can be killed are
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
     least: f64,
@@ -54,7 +55,10 @@ struct Arguments {
     /// Every mutant and what became of it, as JSON
     #[arg(long)]
     json: bool,
-    /// Judge the jobs on standard input
+    /// Write the figures, and the mutants that were not killed, to reports/mutants/NAME.json
+    #[arg(long)]
+    write: bool,
+    /// Answer the requests on standard input
     #[arg(long, hide = true)]
     worker: bool,
 }
@@ -84,51 +88,96 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     } else {
         println!("{report}");
     }
-    Ok(ExitCode::from(u8::from(!report.reaches(arguments.least))))
+    let passes = report.passes(arguments.least);
+    if arguments.write {
+        let path = root().join(format!("reports/mutants/{}.json", arguments.name));
+        let written = Written { summary: report.summary(), report: report.without_killed() };
+        fs::write(path, serde_json::to_string_pretty(&written)? + "\n")?;
+    }
+    Ok(ExitCode::from(u8::from(!passes)))
+}
+
+/// What `--write` leaves in the repository.
+#[derive(Serialize)]
+struct Written {
+    summary: Summary,
+    report: Report,
 }
 
 fn report(arguments: &Arguments, recipes: &[Recipe]) -> Result<Report, Box<dyn Error>> {
     let root = root();
     let operations: BTreeSet<&str> = recipes.iter().map(Recipe::operation).collect();
     let equivalents = Equivalents::read(&root, operations.into_iter())?;
-    let surveying = bar(recipes.len(), "unchanged cases");
-    let survey = Survey::of(recipes, arguments.seed, &surveying)?;
-    surveying.finish_and_clear();
+    let requests: Vec<Request> = (0..recipes.len()).map(Request::Survey).collect();
+    let answers = ask(arguments, &requests, "unchanged cases")?;
+    let silent = |silence| Surveyed { problem: Some(format!("{silence:?}")), ..Surveyed::default() };
+    let survey = Survey::of(recipes, answers.into_iter().map(|answer| answer.unwrap_or_else(silent)).collect())?;
     unchanged_kernels_pass(arguments, &survey)?;
 
+    let mut sources = Sources::default();
     let mut mutants = survey.mutants(arguments.seed);
+    for (kernel, source, what) in survey.changes() {
+        equivalents.note(kernel, &source, sources.line(&root, &source), &what);
+    }
     let (distinct, changes) = (mutants.len(), mutants.iter().map(|mutant| mutant.copies).sum());
     mutants.truncate(if arguments.all { distinct } else { arguments.sample });
-    for mutant in &mut mutants {
-        mutant.job.cases.truncate(arguments.cases.unwrap_or(usize::MAX));
-    }
     mutants.sort_by(|a, b| (&a.source, &a.what).cmp(&(&b.source, &b.what)));
     let jobs: Vec<Job> = mutants.iter().map(|mutant| mutant.job.clone()).collect();
     let verdicts = judge(arguments, &jobs, "mutants")?;
 
-    // What survives is tried again as a trap, which nothing that reaches it survives.
+    // What survives where no case is known to execute it is tried again as a trap, which nothing that reaches it survives.
     let survived = || mutants.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Survived);
-    let traps: Vec<Job> = survived().map(|(mutant, _)| trap(mutant)).collect();
-    let mut traps = judge(arguments, &traps, "survivors")?.into_iter();
-    let mut sources = Sources::default();
-    let tried = mutants.iter().zip(&verdicts).map(|(mutant, verdict)| {
+    let doubted = survived().filter(|(mutant, _)| !mutant.is_reached);
+    let traps: Vec<Job> = doubted.map(|(mutant, _)| trap(mutant)).collect();
+    let mut traps = judge(arguments, &traps, "survivors as traps")?.into_iter();
+    let proving = bar(survived().count(), "survivors by ptxas");
+    let mut prover = Prover::new()?;
+    let mut tried = Vec::new();
+    for (mutant, verdict) in mutants.iter().zip(verdicts) {
         let text = sources.line(&root, &mutant.source).to_owned();
-        let is_survivor = *verdict == Verdict::Survived;
-        let why = equivalents.why(&mutant.source, &text, &mutant.what).filter(|_| is_survivor);
-        Tried {
+        let mut equivalent = equivalents.why(mutant, &text).map(|why| Why::Listed(why.to_owned()));
+        let mut reached = None;
+        if verdict == Verdict::Survived {
+            proving.inc(1);
+            reached = Some(mutant.is_reached || traps.next() != Some(Verdict::Survived));
+            if prover.proves(&survey, mutant) {
+                equivalent = Some(Why::Proven);
+            }
+        }
+        tried.push(Tried {
             kernel: mutant.kernel.clone(),
             file: mutant.source.file.clone(),
             line: mutant.source.line,
-            equivalent: why.map(str::to_owned),
             text,
             mutation: mutant.what.clone(),
+            ptx: mutant.job.replaced.as_ref().map(|(_, ptx)| ptx.clone()).unwrap_or_default(),
             copies: mutant.copies,
-            verdict: verdict.clone(),
-            reached: if is_survivor { traps.next().map(|verdict| verdict != Verdict::Survived) } else { None },
-        }
-    });
-    let mutants = tried.collect();
-    Ok(Report { name: arguments.name.clone(), seed: arguments.seed, distinct, changes, mutants })
+            verdict,
+            reached,
+            equivalent,
+        });
+    }
+    proving.finish_and_clear();
+    let (instructions, holes) = survey.holes();
+    let hole = |(source, hole): (Source, plan::Hole)| Hole {
+        text: sources.line(&root, &source).to_owned(),
+        file: source.file,
+        line: source.line,
+        instructions: hole.instructions,
+        kernels: hole.kernels,
+    };
+    Ok(Report {
+        name: arguments.name.clone(),
+        seed: arguments.seed,
+        cases: recipes.len(),
+        distinct,
+        changes,
+        instructions,
+        holes: holes.into_iter().map(hole).collect(),
+        idle: survey.idle().into_iter().map(str::to_owned).collect(),
+        stale: equivalents.stale(),
+        mutants: tried,
+    })
 }
 
 /// A kernel that fails as it is would seem to kill every mutant.
@@ -148,13 +197,23 @@ fn trap(mutant: &Mutant) -> Job {
 }
 
 fn judge(arguments: &Arguments, jobs: &[Job], what: &'static str) -> io::Result<Vec<Verdict>> {
+    let requests: Vec<Request> = jobs.iter().cloned().map(Request::Trial).collect();
+    let answers = ask(arguments, &requests, what)?;
+    Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(Verdict::silent)).collect())
+}
+
+fn ask<A: DeserializeOwned + Send>(
+    arguments: &Arguments,
+    requests: &[Request],
+    what: &'static str,
+) -> io::Result<Vec<Result<A, Silence>>> {
     let workers = arguments.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let (bar, clock) = (bar(jobs.len(), what), Instant::now());
+    let (bar, clock) = (bar(requests.len(), what), Instant::now());
     let passed_on = [arguments.name.clone(), "--seed".to_owned(), arguments.seed.to_string()];
-    let verdicts = pool::judge(jobs, &passed_on, workers, || bar.inc(1))?;
+    let answers = pool::ask(requests, &passed_on, workers, || bar.inc(1))?;
     bar.finish_and_clear();
-    eprintln!("mutants: {} {what} in {:.0} s", jobs.len(), clock.elapsed().as_secs_f64());
-    Ok(verdicts)
+    eprintln!("mutants: {} {what} in {:.0} s", requests.len(), clock.elapsed().as_secs_f64());
+    Ok(answers)
 }
 
 fn bar(length: usize, what: &'static str) -> ProgressBar {

@@ -264,6 +264,7 @@ mod tests {
         let instruction = |guard: Option<&str>, opcode: &str, operands: &[&str]| Instruction {
             line: 0,
             entry: 0,
+            run: 0,
             guard: guard.map(str::to_owned),
             opcode: opcode.to_owned(),
             operands: operands.iter().map(|operand| (*operand).to_owned()).collect(),

@@ -3,21 +3,14 @@
 //! A kernel has thousands of instructions, most of them copies: an unrolled loop's, a template's for another type. Those of
 //! one source line that are changed in the same words are one mutant; which of its copies is changed, the seed decides.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
-use indicatif::ProgressBar;
-use oblate_cli::arguments::Choice;
 use oblate_cli::cases::Recipe;
-use oblate_cli::dispatch::{self, Call};
-use oblate_cli::place::{Placement, Session};
 use oblate_cli::random::Random;
-use oblate_softgpu::{record, rewrite_ptx};
 
 use crate::mutation::{Mutation, Written, mutations};
 use crate::ptx::{Instruction, Listing, Source};
-use crate::trial::Job;
+use crate::trial::{Job, Surveyed};
 
 /// A mutant that is tried.
 #[derive(Clone, Debug)]
@@ -27,13 +20,16 @@ pub(crate) struct Mutant {
     pub(crate) what: String,
     /// How many instructions of the operation's kernels it stands for.
     pub(crate) copies: usize,
+    /// Whether a case executes the instruction, as far as the survey can tell.
+    pub(crate) is_reached: bool,
     pub(crate) job: Job,
 }
 
-/// A line of a kernel, and what stands there instead.
+/// One change of one instruction.
 #[derive(Clone, Debug)]
 struct Change {
     kernel: String,
+    run: usize,
     line: usize,
     text: String,
 }
@@ -41,46 +37,55 @@ struct Change {
 /// All cases of what is asked for, as they run unchanged.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// Of each module that was loaded, its text.
-    texts: Vec<String>,
+    /// The modules that were loaded.
+    texts: Vec<Module>,
     /// By kernel, the cases that launch it, the most unlike first.
     cases: BTreeMap<String, Vec<usize>>,
     /// By case, every kernel that its runs launch.
     kernels: Vec<BTreeSet<String>>,
+    /// By kernel and straight run of its instructions, the cases that execute it.
+    reached: BTreeMap<(String, usize), BTreeSet<usize>>,
+}
+
+#[derive(Debug)]
+struct Module {
+    text: String,
+    listing: Listing,
+}
+
+/// Instructions of a source line that no case executes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hole {
+    pub(crate) instructions: usize,
+    pub(crate) kernels: BTreeSet<String>,
 }
 
 impl Survey {
-    /// Runs each case once, and once for the row that it runs alone.
+    /// What the cases ran, one answer each.
     ///
     /// # Errors
-    /// What a case answers with: an unchanged kernel runs.
-    pub(crate) fn of(recipes: &[Recipe], seed: u64, bar: &ProgressBar) -> oblate_cli::Result<Self> {
-        let texts = Rc::new(RefCell::new(Vec::new()));
-        let seen = Rc::clone(&texts);
-        let see = move |text: &str| {
-            let mut texts = seen.borrow_mut();
-            if !texts.iter().any(|known| known == text) {
-                texts.push(text.to_owned());
+    /// The first case that does not pass: an unchanged kernel that fails would seem to kill every mutant.
+    pub(crate) fn of(recipes: &[Recipe], answers: Vec<Surveyed>) -> Result<Self, String> {
+        let mut texts = BTreeSet::new();
+        for (recipe, answer) in recipes.iter().zip(&answers) {
+            if let Some(problem) = &answer.problem {
+                return Err(format!("{} fails with the kernels as they are: {problem}", recipe.name()));
             }
-            None
-        };
-        let ran = rewrite_ptx(see, || -> oblate_cli::Result<Vec<_>> {
-            let session = Session::open(Choice::Software)?;
-            recipes
-                .iter()
-                .map(|recipe| {
-                    bar.inc(1);
-                    kernels(&session, recipe, seed)
-                })
-                .collect()
-        })?;
-        let mut survey = Self { texts: texts.take(), ..Self::default() };
-        let mut costs: BTreeMap<String, Vec<(u64, usize)>> = BTreeMap::new();
-        for (case, (kernels, instructions)) in ran.into_iter().enumerate() {
-            for kernel in &kernels {
-                costs.entry(kernel.clone()).or_default().push((instructions, case));
+            texts.extend(answer.texts.iter().cloned());
+        }
+        let module = |text: String| Module { listing: Listing::of(&text), text };
+        let mut survey = Self { texts: texts.into_iter().map(module).collect(), ..Self::default() };
+        let mut costs: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+        let runs = survey.runs();
+        for (case, answer) in answers.into_iter().enumerate() {
+            for (kernel, stretches) in &answer.lines {
+                costs.entry(kernel.clone()).or_default().push((answer.elements, case));
+                let own = runs.get(kernel).map_or(&[][..], Vec::as_slice);
+                for run in stretches.iter().flat_map(|&stretch| within(own, stretch)) {
+                    survey.reached.entry((kernel.clone(), run)).or_default().insert(case);
+                }
             }
-            survey.kernels.push(kernels);
+            survey.kernels.push(answer.lines.into_keys().collect());
         }
         for (kernel, mut costs) in costs {
             costs.sort_unstable();
@@ -90,30 +95,91 @@ impl Survey {
         Ok(survey)
     }
 
+    /// By kernel, its lines with their straight runs; the first line is 1.
+    fn runs(&self) -> BTreeMap<String, Vec<(u32, usize)>> {
+        let mut runs: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (kernel, instruction) in self.instructions() {
+            runs.entry(kernel.to_owned()).or_default().push((instruction.line as u32 + 1, instruction.run));
+        }
+        runs
+    }
+
+    /// Every instruction with its kernel.
+    fn instructions(&self) -> impl Iterator<Item = (&str, &Instruction)> {
+        self.texts.iter().flat_map(|Module { listing, .. }| {
+            listing.instructions.iter().map(|i| (listing.entries[i.entry].name.as_str(), i))
+        })
+    }
+
     /// The kernels that some case launches.
     pub(crate) fn launched(&self) -> impl Iterator<Item = &str> {
         self.cases.keys().map(String::as_str)
     }
 
+    /// Those of the same modules that no case launches.
+    pub(crate) fn idle(&self) -> BTreeSet<&str> {
+        let all = self.texts.iter().flat_map(|module| &module.listing.entries).map(|entry| entry.name.as_str());
+        all.filter(|kernel| !self.cases.contains_key(*kernel)).collect()
+    }
+
+    /// How many instructions the kernels that are launched have, and by source line those that no case executes.
+    pub(crate) fn holes(&self) -> (usize, BTreeMap<Source, Hole>) {
+        let (mut all, mut holes) = (0, BTreeMap::new());
+        for (kernel, instruction) in self.instructions().filter(|(kernel, _)| self.cases.contains_key(*kernel)) {
+            all += 1;
+            if !self.reached.contains_key(&(kernel.to_owned(), instruction.run)) {
+                let hole: &mut Hole = holes.entry(instruction.source.clone()).or_default();
+                hole.instructions += 1;
+                hole.kernels.insert(kernel.to_owned());
+            }
+        }
+        (all, holes)
+    }
+
+    /// The text of a kernel's module with the kernel alone, and a line of it replaced.
+    pub(crate) fn alone(&self, kernel: &str, replaced: Option<(usize, &str)>) -> Option<String> {
+        let has = |module: &&Module| module.listing.entries.iter().any(|entry| entry.name == kernel);
+        let module = self.texts.iter().find(has)?;
+        Some(Listing::rewrite(&module.text, replaced, &BTreeSet::from([kernel.to_owned()])))
+    }
+
     /// The job of a kernel that is left as it is, on one case for each set of kernels that a case may need.
     pub(crate) fn unchanged(&self, kernel: &str) -> Job {
         let mut seen = BTreeSet::new();
-        let mut job = self.job(kernel, None);
+        let mut job = self.job(kernel, None, None);
         job.cases.retain(|&case| seen.insert(&self.kernels[case]));
         job
     }
 
-    fn job(&self, kernel: &str, replaced: Option<(usize, String)>) -> Job {
-        let cases = self.cases[kernel].clone();
+    /// On the cases that execute the straight run; where none is known to, on all that launch the kernel, since a run
+    /// may be one that becomes no operation.
+    fn job(&self, kernel: &str, run: Option<usize>, replaced: Option<(usize, String)>) -> Job {
+        let mut cases = self.cases[kernel].clone();
+        if let Some(reached) = run.and_then(|run| self.reached.get(&(kernel.to_owned(), run))) {
+            cases.retain(|case| reached.contains(case));
+        }
         let kept = cases.iter().flat_map(|&case| &self.kernels[case]).cloned().collect();
         Job { kernel: kernel.to_owned(), replaced, kept, cases }
+    }
+
+    /// Every change of the kernels that are launched: kernel, source line, what is changed.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&str, Source, String)> {
+        let mut written = (("", usize::MAX), Written::default());
+        let launched = self.instructions().filter(|(kernel, _)| self.cases.contains_key(*kernel));
+        launched.flat_map(move |(kernel, instruction)| {
+            if written.0 != (kernel, instruction.entry) {
+                written = ((kernel, instruction.entry), Written::default());
+            }
+            let changes: Vec<_> = keyed(instruction, &written.1).collect();
+            written.1.add(instruction);
+            changes.into_iter().map(move |((source, what), _)| (kernel, source, what))
+        })
     }
 
     /// The distinct mutants of the kernels that are launched, in an order that the seed decides.
     pub(crate) fn mutants(&self, seed: u64) -> Vec<Mutant> {
         let mut copies: BTreeMap<(Source, String), Vec<Change>> = BTreeMap::new();
-        for text in &self.texts {
-            let listing = Listing::of(text);
+        for Module { listing, .. } in &self.texts {
             let mut written = (usize::MAX, Written::default());
             for instruction in &listing.instructions {
                 if written.0 != instruction.entry {
@@ -121,12 +187,9 @@ impl Survey {
                 }
                 let kernel = &listing.entries[instruction.entry].name;
                 if self.cases.contains_key(kernel) {
-                    for (key, line) in keyed(instruction, &written.1) {
-                        copies.entry(key).or_default().push(Change {
-                            kernel: kernel.clone(),
-                            line: instruction.line,
-                            text: line,
-                        });
+                    for (key, text) in keyed(instruction, &written.1) {
+                        let Instruction { run, line, .. } = *instruction;
+                        copies.entry(key).or_default().push(Change { kernel: kernel.clone(), run, line, text });
                     }
                 }
                 written.1.add(instruction);
@@ -136,14 +199,21 @@ impl Survey {
         let mut mutants: Vec<Mutant> = copies
             .into_iter()
             .map(|((source, what), copies)| {
-                let Change { kernel, line, text } = copies[random.below(copies.len() as u64) as usize].clone();
-                let job = self.job(&kernel, Some((line, text)));
-                Mutant { kernel, source, what, copies: copies.len(), job }
+                let Change { kernel, run, line, text } = copies[random.below(copies.len() as u64) as usize].clone();
+                let is_reached = self.reached.contains_key(&(kernel.clone(), run));
+                let job = self.job(&kernel, Some(run), Some((line, text)));
+                Mutant { kernel, source, what, copies: copies.len(), is_reached, job }
             })
             .collect();
         random.shuffle(&mut mutants);
         mutants
     }
+}
+
+/// The straight runs of the lines from the first to the last.
+fn within(lines: &[(u32, usize)], (first, last): (u32, u32)) -> impl Iterator<Item = usize> {
+    let begin = lines.partition_point(|&(line, _)| line < first);
+    lines[begin..].iter().take_while(move |&&(line, _)| line <= last).map(|&(_, run)| run)
 }
 
 fn keyed(instruction: &Instruction, written: &Written) -> impl Iterator<Item = ((Source, String), String)> {
@@ -182,25 +252,4 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
         depth += i32::from(c == '[') - i32::from(c == ']');
         c == ' ' && depth == 0
     })
-}
-
-/// The kernels that the runs of a case launch, and the warp instructions of the first.
-fn kernels(session: &Session, recipe: &Recipe, seed: u64) -> oblate_cli::Result<(BTreeSet<String>, u64)> {
-    let case = recipe.build(seed);
-    let (card, operation) = dispatch::operation(case.operation)?;
-    let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let call = Call::new(card, set, case.tensors.clone())?;
-    let mut kernels = BTreeSet::new();
-    let mut instructions = 0;
-    for (index, call) in
-        [Some(call.clone()), call.row_alone().map(|(_, alone)| alone)].into_iter().flatten().enumerate()
-    {
-        let (ran, record) = record(|| operation.run(session, &call, Placement::default()));
-        ran?;
-        for launch in record.launches {
-            instructions += if index == 0 { launch.counters.instructions() } else { 0 };
-            kernels.insert(launch.kernel);
-        }
-    }
-    Ok((kernels, instructions))
 }

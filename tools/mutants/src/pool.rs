@@ -7,45 +7,51 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{env, thread};
 
-use crate::trial::{Check, Job, Kill, Verdict};
+use serde::de::DeserializeOwned;
+
+use crate::trial::Request;
 
 /// A case that is not done by then does not end; the device's own watchdog comes much earlier.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The verdicts of the jobs, in their order; `judged` is told of each.
+/// Why a worker gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    Timeout,
+    Crash,
+}
+
+/// The answers to the requests, in their order; `answered` is told of each.
 ///
 /// # Errors
 /// When a worker cannot be started.
-pub(crate) fn judge(
-    jobs: &[Job],
+pub(crate) fn ask<A: DeserializeOwned + Send>(
+    requests: &[Request],
     arguments: &[String],
     workers: usize,
-    judged: impl Fn() + Sync,
-) -> io::Result<Vec<Verdict>> {
-    let verdicts = Mutex::new(vec![None; jobs.len()]);
-    let queue = Mutex::new(jobs.iter().enumerate());
+    answered: impl Fn() + Sync,
+) -> io::Result<Vec<Result<A, Silence>>> {
+    let answers: Mutex<Vec<Option<_>>> = Mutex::new(requests.iter().map(|_| None).collect());
+    let queue = Mutex::new(requests.iter().enumerate());
     let work = || -> io::Result<()> {
         let mut worker = Worker::start(arguments)?;
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((index, job)) = next else { return Ok(()) };
-            let verdict = match worker.judge(job) {
-                Ok(verdict) => verdict,
-                Err(by) => {
-                    worker = Worker::start(arguments)?;
-                    Verdict::Killed(Kill { by, case: String::new(), text: String::new() })
-                }
-            };
-            judged();
-            verdicts.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(verdict);
+            let Some((index, request)) = next else { return Ok(()) };
+            let answer = worker.ask(request);
+            if answer.is_err() {
+                worker = Worker::start(arguments)?;
+            }
+            answered();
+            answers.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(answer);
         }
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers.min(jobs.len())).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..workers.min(requests.len())).map(|_| scope.spawn(work)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("a thread that starts workers does not panic"))
     })?;
-    let verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(verdicts.into_iter().map(|verdict| verdict.expect("every job was taken")).collect())
+    let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(answers.into_iter().map(|answer| answer.expect("every request was taken")).collect())
 }
 
 struct Worker {
@@ -73,19 +79,19 @@ impl Worker {
         Ok(Self { child, input, lines })
     }
 
-    /// The verdict, or how the worker failed to give one; it is of no use then.
-    fn judge(&mut self, job: &Job) -> Result<Verdict, Check> {
-        let mut line = serde_json::to_string(job).expect("a job is numbers, text and lists");
+    /// The answer, or how the worker failed to give one; it is of no use then.
+    fn ask<A: DeserializeOwned>(&mut self, request: &Request) -> Result<A, Silence> {
+        let mut line = serde_json::to_string(request).expect("a request is numbers, text and lists");
         line.push('\n');
-        self.input.write_all(line.as_bytes()).map_err(|_| Check::Crash)?;
+        self.input.write_all(line.as_bytes()).map_err(|_| Silence::Crash)?;
         loop {
             let answer = self.lines.recv_timeout(PATIENCE).map_err(|error| match error {
-                RecvTimeoutError::Timeout => Check::Timeout,
-                RecvTimeoutError::Disconnected => Check::Crash,
+                RecvTimeoutError::Timeout => Silence::Timeout,
+                RecvTimeoutError::Disconnected => Silence::Crash,
             })?;
             // An empty line is a case that noticed nothing.
             if !answer.is_empty() {
-                return serde_json::from_str(&answer).map_err(|_| Check::Crash);
+                return serde_json::from_str(&answer).map_err(|_| Silence::Crash);
             }
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Instruction {
     pub(crate) line: usize,
     /// Index of its kernel.
     pub(crate) entry: usize,
+    /// Number of its straight run, from label or branch to label or branch: of one, all instructions run or none.
+    pub(crate) run: usize,
     /// `@%p1`, `@!%p1`.
     pub(crate) guard: Option<String>,
     pub(crate) opcode: String,
@@ -49,10 +51,12 @@ impl Listing {
         let files = files(text);
         let mut listing = Self::default();
         let (mut source, mut inlined_at) = (Source::default(), HashMap::new());
+        let mut run = 0;
         for (number, line) in text.lines().enumerate() {
             if let Some(name) = entry_name(line) {
                 listing.entries.push(Entry { name: name.to_owned() });
                 (source, inlined_at) = (Source::default(), HashMap::new());
+                run += 1;
                 continue;
             }
             let Some(entry) = listing.entries.len().checked_sub(1) else { continue };
@@ -60,7 +64,11 @@ impl Listing {
                 source = own_source(place, &files, &mut inlined_at);
             } else if let Some((guard, opcode, operands)) = instruction(line) {
                 let source = source.clone();
-                listing.instructions.push(Instruction { line: number, entry, guard, opcode, operands, source });
+                let ends = opcode.starts_with("bra") || opcode.starts_with("brx") || opcode == "ret";
+                listing.instructions.push(Instruction { line: number, entry, run, guard, opcode, operands, source });
+                run += usize::from(ends);
+            } else {
+                run += usize::from(line.trim_end().ends_with(':'));
             }
         }
         listing
@@ -89,6 +97,12 @@ impl Listing {
         }
         rewritten
     }
+}
+
+/// The text without what only debuggers read, so that equal code is equal text to ptxas.
+pub(crate) fn without_lines(text: &str) -> String {
+    let is_code = |line: &&str| ![".loc", ".file"].iter().any(|word| line.trim_start().starts_with(word));
+    text.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The kernel whose declaration begins on the line.
@@ -215,6 +229,7 @@ $L__info_string0:
         assert_eq!(store.operands, ["[%rd1+8]", "{%f1, %f2}"]);
         assert_eq!(store.source, Source { file: "common/row.cuh".into(), line: 20 }, "not the toolkit's line");
         assert_eq!((ret.entry, &ret.source), (1, &Source::default()));
+        assert!(branch.run < store.run && store.run < ret.run);
     }
 
     #[test]

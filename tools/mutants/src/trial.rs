@@ -1,24 +1,39 @@
-//! One mutant on its cases, in a process of its own: `--worker` reads jobs, a line of JSON each, and answers with verdicts,
-//! before which comes an empty line for each case that noticed nothing.
+//! What a worker does, in a process of its own: `--worker` reads requests, a line of JSON each, and answers each with a line,
+//! before which comes an empty one for each case that noticed nothing.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, Write};
 use std::rc::Rc;
 
 use oblate_cli::arguments::Choice;
 use oblate_cli::cases::Recipe;
 use oblate_cli::place::Session;
-use oblate_cli::validate::{Outcome, Problem, check};
-use oblate_softgpu::{Settings, rewrite_ptx};
+use oblate_cli::validate::{Outcome, Prepared, Problem};
+use oblate_softgpu::{Settings, coverage, rewrite_ptx};
 use serde::{Deserialize, Serialize};
 
+use crate::pool::Silence;
 use crate::ptx::Listing;
 
 /// Under which each case runs once more: a barrier that is missing may show under one alone.
 const SCHEDULES: u32 = 2;
 
-/// Warp instructions after which a block does not end: a hundred times what any block of the cases takes.
-const WATCHDOG: u64 = 50_000_000;
+/// Warp instructions after which a block does not end: ten times what any block of the cases takes.
+const WATCHDOG: u64 = 20_000_000;
+
+/// Elements of the cases that a worker keeps, with their references: 20 bytes each.
+const KEPT_ELEMENTS: usize = 20_000_000;
+
+/// What a worker is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// To judge a mutant: a [`Verdict`].
+    Trial(Job),
+    /// To run a case with the kernels as they are: a [`Surveyed`].
+    Survey(usize),
+}
 
 /// A kernel, changed or not, and the cases to run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +57,17 @@ pub(crate) enum Verdict {
     Unloadable(String),
 }
 
+impl Verdict {
+    /// Of a worker that did not answer.
+    pub(crate) fn silent(silence: Silence) -> Self {
+        let by = match silence {
+            Silence::Timeout => Check::Timeout,
+            Silence::Crash => Check::Crash,
+        };
+        Self::Killed(Kill { by, case: String::new(), text: String::new() })
+    }
+}
+
 /// What noticed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kill {
@@ -55,12 +81,14 @@ pub(crate) struct Kill {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Check {
-    /// The software device found the kernel at fault: memory, a barrier, a loop without an end.
-    Finding,
     /// An output beyond its bound.
     Value,
     /// Other bits when run again, elsewhere, in place, or a row alone.
     Bits,
+    /// The software device found the kernel at fault: memory, a race, a barrier.
+    Finding,
+    /// A loop without an end, as the software device finds it.
+    Watchdog,
     /// The operation answered with an error.
     Error,
     /// No answer in time.
@@ -69,16 +97,31 @@ pub(crate) enum Check {
     Crash,
 }
 
-/// Runs the jobs that come on standard input.
+/// What a case runs, as the kernels are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Surveyed {
+    /// What is wrong; then the rest is empty.
+    pub(crate) problem: Option<String>,
+    /// Elements of its inputs and outputs: what it costs to run.
+    pub(crate) elements: usize,
+    /// By kernel, the lines that ran, each stretch as its first and last.
+    pub(crate) lines: BTreeMap<String, Vec<(u32, u32)>>,
+    /// The modules that this worker has not shown before.
+    pub(crate) texts: Vec<String>,
+}
+
+/// Answers the requests that come on standard input.
 ///
 /// # Errors
 /// When the other end is gone.
 pub(crate) fn serve(recipes: &[Recipe], seed: u64) -> std::io::Result<()> {
-    let mut killers = Vec::new();
+    let mut worker = Worker { recipes, seed, kept: HashMap::new(), elements: 0, killers: Vec::new(), survey: None };
     for line in std::io::stdin().lock().lines() {
-        let job: Job = serde_json::from_str(&line?)?;
-        let verdict = judge(job, recipes, seed, &mut killers);
-        let mut answer = serde_json::to_string(&verdict)?;
+        let answer = match serde_json::from_str(&line?)? {
+            Request::Trial(job) => serde_json::to_string(&worker.judge(job)),
+            Request::Survey(case) => serde_json::to_string(&worker.survey(case)),
+        };
+        let mut answer = answer?;
         answer.push('\n');
         let mut output = std::io::stdout().lock();
         output.write_all(answer.as_bytes())?;
@@ -87,44 +130,130 @@ pub(crate) fn serve(recipes: &[Recipe], seed: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Runs a job's cases until one of them notices. `killers` has the cases that noticed before, the latest last: what killed
-/// one mutant often kills the next, and the order decides nothing but the time.
-fn judge(job: Job, recipes: &[Recipe], seed: u64, killers: &mut Vec<usize>) -> Verdict {
-    let mut cases = job.cases.clone();
-    cases.sort_by_key(|case| std::cmp::Reverse(killers.iter().position(|killer| killer == case)));
-    let job = Rc::new(job);
-    let rewrite = move |text: &str| {
-        let has_kernel = text.contains(&format!(".entry {}(", job.kernel));
-        let replaced = job.replaced.as_ref().filter(|_| has_kernel).map(|(line, text)| (*line, text.as_str()));
-        Some(Listing::rewrite(text, replaced, &job.kept))
-    };
-    let run = || {
-        let session = match Session::open(Choice::Software) {
-            Ok(session) => session,
-            Err(error) => {
-                return Verdict::Killed(Kill { by: Check::Error, case: String::new(), text: error.to_string() });
+type Texts = Rc<RefCell<Vec<String>>>;
+
+struct Worker<'a> {
+    recipes: &'a [Recipe],
+    seed: u64,
+    kept: HashMap<usize, Rc<Prepared>>,
+    /// Of the cases that are kept.
+    elements: usize,
+    /// The cases that noticed before, the latest last: what killed one mutant often kills the next, and the order decides
+    /// nothing but the time.
+    killers: Vec<usize>,
+    /// The session of the unchanged kernels, with its modules, and those that were shown.
+    survey: Option<(Session, Texts, usize)>,
+}
+
+impl Worker<'_> {
+    fn prepared(&mut self, case: usize) -> oblate_cli::Result<Rc<Prepared>> {
+        if let Some(prepared) = self.kept.get(&case) {
+            return Ok(Rc::clone(prepared));
+        }
+        let prepared = Rc::new(Prepared::of(&self.recipes[case], self.seed)?);
+        if self.elements + prepared.elements() <= KEPT_ELEMENTS {
+            self.elements += prepared.elements();
+            self.kept.insert(case, Rc::clone(&prepared));
+        }
+        Ok(prepared)
+    }
+
+    /// Runs a job's cases until one of them notices.
+    fn judge(&mut self, job: Job) -> Verdict {
+        self.survey = None;
+        let mut cases = job.cases.clone();
+        cases.sort_by_key(|case| std::cmp::Reverse(self.killers.iter().position(|killer| killer == case)));
+        let job = Rc::new(job);
+        let rewrite = move |text: &str| {
+            let has_kernel = text.contains(&format!(".entry {}(", job.kernel));
+            let replaced = job.replaced.as_ref().filter(|_| has_kernel).map(|(line, text)| (*line, text.as_str()));
+            Some(Listing::rewrite(text, replaced, &job.kept))
+        };
+        let run = || {
+            let session = match Session::open(Choice::Software) {
+                Ok(session) => session,
+                Err(error) => return failed(&error, String::new()),
+            };
+            for case in cases {
+                let outcome = match self.prepared(case) {
+                    Ok(prepared) => prepared.check(&session, SCHEDULES, true),
+                    Err(error) => return failed(&error, self.recipes[case].name().to_owned()),
+                };
+                if let Some(problem) = outcome.problems.first() {
+                    self.killers.retain(|&killer| killer != case);
+                    self.killers.push(case);
+                    return verdict(&outcome, problem);
+                }
+                println!();
+            }
+            Verdict::Survived
+        };
+        let mut settings = settings();
+        settings.watchdog = WATCHDOG;
+        settings.checks.races = true;
+        settings.checks.equal_writes = true;
+        settings.with(|| rewrite_ptx(rewrite, run))
+    }
+
+    fn survey(&mut self, case: usize) -> Surveyed {
+        self.try_survey(case)
+            .unwrap_or_else(|error| Surveyed { problem: Some(error.to_string()), ..Surveyed::default() })
+    }
+
+    fn try_survey(&mut self, case: usize) -> oblate_cli::Result<Surveyed> {
+        let prepared = self.prepared(case)?;
+        let (session, texts, shown) = match &mut self.survey {
+            Some(survey) => survey,
+            none => {
+                let session = settings().with(|| Session::open(Choice::Software))?;
+                none.insert((session, Texts::default(), 0))
             }
         };
-        for case in cases {
-            let outcome = check(&session, &recipes[case], seed, SCHEDULES);
-            if let Some(problem) = outcome.problems.first() {
-                killers.retain(|&killer| killer != case);
-                killers.push(case);
-                return verdict(&outcome, problem);
+        let seen = Rc::clone(texts);
+        let see = move |text: &str| {
+            let mut texts = seen.borrow_mut();
+            if !texts.iter().any(|known| known == text) {
+                texts.push(text.to_owned());
             }
-            println!();
-        }
-        Verdict::Survived
-    };
+            None
+        };
+        let (outcome, lines) = coverage(|| rewrite_ptx(see, || prepared.check(session, 1, false)));
+        let texts = texts.borrow();
+        let new = texts[*shown..].to_vec();
+        *shown = texts.len();
+        let problem = outcome.problems.first().map(ToString::to_string);
+        let lines = lines.into_iter().map(|(kernel, lines)| (kernel, stretches(lines))).collect();
+        Ok(Surveyed { problem, elements: prepared.elements(), lines, texts: new })
+    }
+}
+
+/// A process for each core.
+fn settings() -> Settings {
     let mut settings = Settings::environment().cloned().unwrap_or_default();
-    settings.watchdog = WATCHDOG;
-    settings.workers = 1; // a process for each core
-    settings.with(|| rewrite_ptx(rewrite, run))
+    settings.workers = 1;
+    settings
+}
+
+/// Neighbours together.
+fn stretches(lines: BTreeSet<u32>) -> Vec<(u32, u32)> {
+    let mut stretches: Vec<(u32, u32)> = Vec::new();
+    for line in lines {
+        match stretches.last_mut() {
+            Some((_, last)) if *last + 1 == line => *last = line,
+            _ => stretches.push((line, line)),
+        }
+    }
+    stretches
+}
+
+fn failed(error: &oblate_cli::Error, case: String) -> Verdict {
+    Verdict::Killed(Kill { by: Check::Error, case, text: error.to_string() })
 }
 
 fn verdict(outcome: &Outcome, problem: &Problem) -> Verdict {
     let text = problem.to_string();
     let by = match problem {
+        Problem::Finding { text, .. } if text.contains("and does not end") => Check::Watchdog,
         Problem::Finding { .. } => Check::Finding,
         Problem::Wrong { .. } => Check::Value,
         Problem::Bits { .. } => Check::Bits,
@@ -133,4 +262,15 @@ fn verdict(outcome: &Outcome, problem: &Problem) -> Verdict {
     };
     let text = text.lines().next().unwrap_or_default().to_owned();
     Verdict::Killed(Kill { by, case: outcome.name.clone(), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_one_stretch() {
+        assert_eq!(stretches(BTreeSet::from([7, 1, 2, 3, 9, 8])), [(1, 3), (7, 9)]);
+        assert!(stretches(BTreeSet::new()).is_empty());
+    }
 }

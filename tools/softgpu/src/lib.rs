@@ -79,6 +79,7 @@
     reason = "registers and memory are bits, read at every width and sign; windows of the register file are aligned"
 )]
 
+mod coverage;
 mod cubin;
 pub mod driver;
 mod execute;
@@ -97,6 +98,7 @@ mod rewrite;
 mod schedules;
 mod settings;
 
+pub use coverage::coverage;
 pub use faults::{Faults, FaultsError, Late};
 pub use install::{Choice, InstallError, Running, install, install_as};
 pub use numerics::approximate::Approximation;

@@ -105,8 +105,9 @@ fn main() -> ExitCode {
             let mut report = program(&root, ["oblate-cli", "oblate"], &["report"], &arguments);
             process::exit_code(report.env("OBLATE_CUDA_ARCHS", nvcc::DEFAULT_ARCHITECTURES))
         }),
-        Command::Mutants { arguments } => toolkit::nvcc(&root).and_then(|_| {
-            process::exit_code(&mut program(&root, ["oblate-mutants", "oblate-mutants"], &[], &arguments))
+        Command::Mutants { arguments } => toolkit::nvcc(&root).and_then(|nvcc| {
+            let mut mutants = program(&root, ["oblate-mutants", "oblate-mutants"], &[], &arguments);
+            process::exit_code(mutants.env("PTXAS", nvcc.path.with_file_name("ptxas")))
         }),
         Command::Bindgen { check } => {
             let run = if check { bindings::check } else { bindings::write };

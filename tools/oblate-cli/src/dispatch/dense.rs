@@ -8,6 +8,7 @@ use crate::compare::Expected;
 use crate::place::{Placement, Session};
 use crate::{Result, Tensors};
 
+#[derive(Debug)]
 pub(super) struct Dense;
 
 impl Dense {

@@ -15,7 +15,7 @@ use crate::place::{Placement, Session};
 use crate::{Result, Tensors};
 
 /// What the command line knows of an operation beside its card.
-pub trait Operation: Sync {
+pub trait Operation: std::fmt::Debug + Sync {
     /// The name.
     fn name(&self) -> &'static str;
 

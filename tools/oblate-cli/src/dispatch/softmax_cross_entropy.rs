@@ -10,6 +10,7 @@ use crate::compare::Expected;
 use crate::place::{Placement, Session};
 use crate::{Result, Tensors};
 
+#[derive(Debug)]
 pub(super) struct SoftmaxCrossEntropy;
 
 impl SoftmaxCrossEntropy {

@@ -4,8 +4,8 @@ mod summary;
 
 pub use summary::{Digest, Group, Summary, Worst};
 
-use crate::cases::{Case, Recipe};
-use crate::compare::{Mismatch, compare, differing_bits};
+use crate::cases::Recipe;
+use crate::compare::{Expected, Mismatch, compare, differing_bits};
 use crate::dispatch::{self, Call, Operation};
 use crate::hash::fnv1a;
 use crate::place::{Placement, Session, record};
@@ -116,61 +116,107 @@ impl Run {
     }
 }
 
-/// Runs one case and judges it; once under so many schedules of the software device.
-pub fn check(session: &Session, recipe: &Recipe, seed: u64, schedules: u32) -> Outcome {
-    let case = recipe.build(seed);
-    let mut outcome = Outcome {
-        name: case.name.clone(),
-        operation: case.operation,
-        dtype: crate::tensor::dtype_name(case.dtype),
-        outputs: Vec::new(),
-        problems: Vec::new(),
-    };
-    if let Err(error) = judge(session, &case, schedules, &mut outcome) {
-        outcome.failed(Run::First, &error);
-    }
-    outcome
+/// A case with what its outputs must be: what is the same however often it runs.
+#[derive(Debug)]
+pub struct Prepared {
+    name: String,
+    dtype: String,
+    call: Call,
+    alone: Option<(usize, Call)>,
+    operation: &'static dyn Operation,
+    expected: Vec<(&'static str, Expected)>,
 }
 
-fn judge(session: &Session, case: &Case, schedules: u32, outcome: &mut Outcome) -> Result<()> {
-    let (card, operation) = dispatch::operation(case.operation)?;
-    let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let call = Call::new(card, set, case.tensors.clone())?;
-    let expected = operation.reference(&call)?;
-    let Some(first) = outcome.run(session, operation, &call, Run::First, 1) else { return Ok(()) };
-    for (tensor, expected) in &expected {
-        let got = &first[*tensor];
-        let comparison = compare(tensor, got, expected);
-        outcome.outputs.push(Output {
-            tensor: (*tensor).to_owned(),
-            worst: comparison.worst,
-            digest: format!("{:016x}", fnv1a(got.bytes().iter().copied())),
-        });
-        if let Some(first) = comparison.first {
-            outcome.problems.push(Problem::Wrong { wrong: comparison.wrong, first });
+impl Prepared {
+    /// Builds the case that the recipe and `seed` decide, and its reference.
+    ///
+    /// # Errors
+    /// As [`Call::new`] and [`Operation::reference`].
+    pub fn of(recipe: &Recipe, seed: u64) -> Result<Self> {
+        let case = recipe.build(seed);
+        let (card, operation) = dispatch::operation(case.operation)?;
+        let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let call = Call::new(card, set, case.tensors)?;
+        let (alone, expected) = (call.row_alone(), operation.reference(&call)?);
+        Ok(Self { name: case.name, dtype: crate::tensor::dtype_name(case.dtype), call, alone, operation, expected })
+    }
+
+    /// Runs the case, once under so many schedules, and judges it. Where all that is asked is whether it passes, no more
+    /// runs follow one that shows it does not.
+    pub fn check(&self, session: &Session, schedules: u32, whether: bool) -> Outcome {
+        let mut outcome = Outcome::new(self.name.clone(), self.operation.name(), self.dtype.clone());
+        let Some(first) = outcome.run(session, self.operation, &self.call, Run::First, 1) else { return outcome };
+        for (tensor, expected) in &self.expected {
+            let got = &first[*tensor];
+            let comparison = compare(tensor, got, expected);
+            outcome.outputs.push(Output {
+                tensor: (*tensor).to_owned(),
+                worst: comparison.worst,
+                digest: format!("{:016x}", fnv1a(got.bytes().iter().copied())),
+            });
+            if let Some(first) = comparison.first {
+                outcome.problems.push(Problem::Wrong { wrong: comparison.wrong, first });
+            }
+        }
+        let mut runs = vec![Run::Again, Run::Shifted];
+        if self.operation.in_place(&self.call).is_some() {
+            runs.push(Run::InPlace);
+        }
+        for run in runs {
+            if whether && !outcome.passed() {
+                return outcome;
+            }
+            let schedules = if run == Run::Again { schedules } else { 1 };
+            if let Some(outputs) = outcome.run(session, self.operation, &self.call, run, schedules) {
+                outcome.same_bits(run, &first, &outputs);
+            }
+        }
+        if let Some((row, alone)) = self.alone.as_ref().filter(|_| !whether || outcome.passed()) {
+            let run = Run::Alone(*row);
+            if let Some(outputs) = outcome.run(session, self.operation, alone, run, 1) {
+                let own = first.iter().map(|(name, tensor)| (name.clone(), tensor.rows(*row, 1))).collect();
+                outcome.same_bits(run, &own, &outputs);
+            }
+        }
+        outcome
+    }
+
+    /// Runs the case, and its row alone, as they are; what comes out is not looked at.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        for call in std::iter::once(&self.call).chain(self.alone.iter().map(|(_, alone)| alone)) {
+            self.operation.run(session, call, Placement::default())?;
+        }
+        Ok(())
+    }
+
+    /// Elements of its inputs and outputs.
+    pub fn elements(&self) -> usize {
+        let inputs = self.call.tensors.values().map(|tensor| tensor.shape().iter().product::<usize>());
+        inputs.chain(self.expected.iter().map(|(_, expected)| expected.values.len())).sum()
+    }
+}
+
+/// Runs one case and judges it; once under so many schedules of the software device.
+pub fn check(session: &Session, recipe: &Recipe, seed: u64, schedules: u32) -> Outcome {
+    match Prepared::of(recipe, seed) {
+        Ok(prepared) => prepared.check(session, schedules, false),
+        Err(error) => {
+            let dtype = crate::tensor::dtype_name(recipe.dtype());
+            let mut outcome = Outcome::new(recipe.name().to_owned(), recipe.operation(), dtype);
+            outcome.failed(Run::First, &error);
+            outcome
         }
     }
-    let mut runs = vec![Run::Again, Run::Shifted];
-    if operation.in_place(&call).is_some() {
-        runs.push(Run::InPlace);
-    }
-    for run in runs {
-        let schedules = if run == Run::Again { schedules } else { 1 };
-        if let Some(outputs) = outcome.run(session, operation, &call, run, schedules) {
-            outcome.same_bits(run, &first, &outputs);
-        }
-    }
-    if let Some((row, alone)) = call.row_alone() {
-        let run = Run::Alone(row);
-        if let Some(outputs) = outcome.run(session, operation, &alone, run, 1) {
-            let own = first.iter().map(|(name, tensor)| (name.clone(), tensor.rows(row, 1))).collect();
-            outcome.same_bits(run, &own, &outputs);
-        }
-    }
-    Ok(())
 }
 
 impl Outcome {
+    fn new(name: String, operation: &'static str, dtype: String) -> Self {
+        Self { name, operation, dtype, outputs: Vec::new(), problems: Vec::new() }
+    }
+
     /// Runs the call; what goes wrong is noted, and what came out is given even when a finding was noted.
     fn run(
         &mut self,

@@ -17,6 +17,7 @@ use super::host_memory;
 use super::occupancy::blocks_per_multiprocessor;
 use super::stream::Stream;
 use super::work::Work;
+use crate::coverage;
 use crate::execute::{self, Failure};
 use crate::record::{LaunchRecord, launched};
 use crate::schedules;
@@ -218,6 +219,7 @@ impl Launch {
             seed: context.settings.seed,
             multiprocessors: Limits::current().multiprocessors,
             printf_bytes: context.printf_bytes(),
+            lines: coverage::is_wanted(),
             ..execute::Settings::default()
         };
         // The driver of a card, too, gives more where it sees the need.
@@ -233,6 +235,7 @@ impl Launch {
             memory: &context.memory,
             settings: &settings,
         });
+        coverage::ran(&self.function.kernel().name, report.lines);
         let failure = report.failure.map(result_of);
         if let Some(error) = failure {
             context.fail(error);

@@ -153,6 +153,9 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
     let last = grid.stop.load(SeqCst);
     for worker in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
         barrier_chain = worker.tally.barrier_chain.max(barrier_chain);
+        if launch.settings.lines {
+            report.lines.extend(worker.tally.lines(program));
+        }
         report.counters += &worker.tally.counters(program);
         findings.merge(worker.findings);
         printed.merge(&worker.printed, last);

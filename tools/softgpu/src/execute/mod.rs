@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) stack_bytes: u64,
     /// Of a launch: of more that it prints, the last stay.
     pub(crate) printf_bytes: usize,
+    /// Whether the report has the lines that ran.
+    pub(crate) lines: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +57,7 @@ impl Default for Settings {
             multiprocessors: 108,
             stack_bytes: 64 << 10,
             printf_bytes: 1 << 20,
+            lines: false,
         }
     }
 }
@@ -102,6 +105,8 @@ pub(crate) struct Report {
     pub(crate) failure: Option<Failure>,
     /// Its number among all launches.
     pub(crate) launch: u64,
+    /// Lines of PTX that some warp came to, where they are asked for.
+    pub(crate) lines: Vec<u32>,
 }
 
 /// Runs a launch to its end.

@@ -68,6 +68,12 @@ impl Tally {
         self.shared.conflicts += wavefronts - parts;
     }
 
+    /// The lines of the operations in blocks that some warp ran.
+    pub(crate) fn lines<'a>(&'a self, program: &'a Program) -> impl Iterator<Item = u32> + 'a {
+        let ran = |(_, block): &(_, &u32)| self.blocks[**block as usize].0 != 0;
+        program.sites.iter().zip(&program.block_of).filter(ran).map(|(site, _)| site.ptx_line)
+    }
+
     /// The public counters, but for what only the launch as a whole has: itself, its distinct sectors, its barrier chain.
     pub(crate) fn counters(self, program: &Program) -> Counters {
         let mut counters = Counters {

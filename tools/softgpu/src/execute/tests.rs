@@ -253,6 +253,21 @@ fn blocks_that_wait_for_each_other() {
 }
 
 #[test]
+fn lines_that_run() {
+    let body =
+        "setp.ne.u32 %p1, %r0, 0;\n@%p1 bra other;\nst.global.u32 [%rd1], 5;\nret;\nother: st.global.u32 [%rd1], 6;";
+    let lines = |threads| {
+        let settings = Settings { workers: 1, lines: true, ..Settings::default() };
+        let mut lines = run_module(&kernel(body), 1, threads, &[0; 2], &settings).report.lines;
+        lines.retain(|line| (18..=22).contains(line));
+        lines
+    };
+    assert_eq!(lines(1), [18, 19, 20, 21]);
+    assert_eq!(lines(2), [18, 19, 20, 21, 22]);
+    assert!(run_kernel(body, 2, &[0; 2]).report.lines.is_empty(), "not asked for");
+}
+
+#[test]
 fn a_loop_that_does_not_end() {
     let settings = Settings { workers: 1, watchdog: 100_000, ..Settings::default() };
     let run = run_module(&kernel("top: add.u32 %r1, %r1, 1;\nbra top;"), 1, 32, &[0], &settings);
