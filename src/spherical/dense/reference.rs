@@ -106,8 +106,8 @@ fn targets_of_row(config: &DenseConfig, inputs: &ReferenceInputs<'_>, b: usize, 
 struct Gradient {
     constant: Tracked,
     slope: Tracked,
-    /// mu and sigma where x is z.
-    standard: Option<(Tracked, Tracked)>,
+    /// Where x is z.
+    standard: Option<Standard>,
     /// A class and its term, for each target.
     at: Vec<(usize, Tracked)>,
 }
@@ -120,7 +120,7 @@ impl Gradient {
             .enumerate()
             .map(|(k, &o_k)| {
                 let x_k = match self.standard {
-                    Some((mu, sigma)) => (Tracked::exact(o_k) - mu) / sigma,
+                    Some(standard) => standard.z(o_k),
                     None => Tracked::exact(o_k),
                 };
                 let (here, after) = rest.split_at(rest.partition_point(|(class, _)| *class == k));
@@ -178,9 +178,10 @@ fn log_taylor_softmax(o: &[f64], targets: &[Target]) -> (Tracked, Gradient) {
 /// z_c = 0 and gradient 0.
 fn z(o: &[f64], targets: &[Target], a: f64, b: f64) -> (Tracked, Gradient) {
     let (a, b) = (Tracked::rounded(a), Tracked::rounded(b));
-    let (mu, sigma) = moments(o);
+    let standard = Standard::of(o);
+    let sigma = standard.sigma;
     let is_constant = sigma.value == 0.0;
-    let z_of = |c: usize| if is_constant { Tracked::exact(0.0) } else { (Tracked::exact(o[c]) - mu) / sigma };
+    let z_of = |c: usize| if is_constant { Tracked::exact(0.0) } else { standard.z(o[c]) };
     let argument = |target: &Target| a * (b - z_of(target.c));
     let loss = Tracked::sum(targets.iter().map(|target| target.times(argument(target).softplus() / a)));
     if is_constant {
@@ -192,22 +193,36 @@ fn z(o: &[f64], targets: &[Target], a: f64, b: f64) -> (Tracked, Gradient) {
     let constant = Tracked::sum(targets.iter().map(|target| pull(target) / classes));
     let slope = Tracked::sum(targets.iter().map(|target| pull(target) * z_of(target.c) / classes));
     let at = targets.iter().map(|target| (target.c, -pull(target))).collect();
-    (loss, Gradient { constant, slope, standard: Some((mu, sigma)), at })
+    (loss, Gradient { constant, slope, standard: Some(standard), at })
 }
 
 fn sum_of_squares(o: &[f64]) -> Tracked {
     Tracked::sum(o.iter().map(|&o_k| Tracked::exact(o_k).squared()))
 }
 
-/// mu and sigma. The values come from o - o_0, so that no large mean swallows a small spread, and a constant row has
-/// sigma = 0 exactly. An error of mu moves sigma in the second order only, since Σ (o_k - mu)² is least at the mean: the
-/// magnitude of sigma is that of the sum of squares about a mean that is right.
-fn moments(o: &[f64]) -> (Tracked, Tracked) {
-    let classes = Tracked::count(o.len());
-    let mean_shift = o.iter().map(|o_k| o_k - o[0]).sum::<f64>() / classes.value;
-    let mu = Tracked { value: o[0] + mean_shift, ..Tracked::sum(o.iter().copied().map(Tracked::exact)) / classes };
-    let deviations = o.iter().map(|o_k| Tracked::rounded((o_k - o[0]) - mean_shift));
-    (mu, (Tracked::sum(deviations.map(Tracked::squared)) / classes).sqrt())
+/// What makes z of the elements of a row. Everything is a difference from o_0, which moves no z, so that no large mean
+/// swallows a small spread, in the value or in its magnitude, and a constant row has sigma = 0 exactly.
+#[derive(Clone, Copy, Debug)]
+struct Standard {
+    first: f64,
+    /// mu - o_0.
+    mu: Tracked,
+    sigma: Tracked,
+}
+
+impl Standard {
+    /// An error of mu moves sigma in the second order only, since Σ (o_k - mu)² is least at the mean: the magnitude of
+    /// sigma is that of the sum of squares about a mean that is right.
+    fn of(o: &[f64]) -> Self {
+        let (classes, first) = (Tracked::count(o.len()), o[0]);
+        let mu = Tracked::sum(o.iter().map(|o_k| Tracked::exact(o_k - first))) / classes;
+        let deviations = o.iter().map(|o_k| Tracked::rounded((o_k - first) - mu.value));
+        Self { first, mu, sigma: (Tracked::sum(deviations.map(Tracked::squared)) / classes).sqrt() }
+    }
+
+    fn z(&self, o_k: f64) -> Tracked {
+        (Tracked::exact(o_k - self.first) - self.mu) / self.sigma
+    }
 }
 
 #[cfg(test)]

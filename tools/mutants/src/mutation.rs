@@ -130,7 +130,8 @@ pub(crate) fn mutations(instruction: &Instruction, written: &Written) -> Vec<Mut
         add(format!("{opcode}: operands {first} and {second} swapped"), &swapped);
     }
     if let Some(narrower) = narrower(opcode) {
-        add(format!("{opcode} becomes {narrower}"), &Instruction { opcode: narrower, ..instruction.clone() });
+        let at = offset(instruction).map_or_else(String::new, |offset| format!(" at +{offset}"));
+        add(format!("{opcode} becomes {narrower}{at}"), &Instruction { opcode: narrower, ..instruction.clone() });
     }
     addresses(instruction, &mut add);
     constants(instruction, &mut add);
@@ -195,6 +196,12 @@ fn narrower(opcode: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{rest}.{half}"))
+}
+
+/// What the first address adds to its register or its name, where that is something.
+fn offset(instruction: &Instruction) -> Option<&str> {
+    let address = instruction.operands.iter().find_map(|operand| operand.strip_prefix('[')?.strip_suffix(']'))?;
+    Some(address.split_once('+')?.1).filter(|offset| *offset != "0")
 }
 
 /// Bytes of an access's element.
@@ -334,6 +341,8 @@ mod tests {
             lines(None, "ld.param.u64", &["%rd1", "[p+-8]"]),
             ["ld.param.u32 %rd1, [p+-8];", "ld.param.u64 %rd1, [p+0];"]
         );
+        let narrower = of(None, "ld.shared.u32", &["%r1", "[%rd1+28]"]).remove(0).0;
+        assert_eq!(narrower, "ld.shared.u32 becomes ld.shared.u16 at +28");
         assert_eq!(
             lines(None, "st.global.v2.f32", &["[%rd1]", "{%f1, %f2}"]),
             ["st.global.v2.f32 [%rd1+4], {%f1, %f2};"]

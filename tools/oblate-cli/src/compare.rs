@@ -29,6 +29,17 @@ impl Expected {
         Tensor::from_f64(if unrounded { Dtype::F64 } else { self.dtype }, self.shape.clone(), &self.values)
     }
 
+    /// Makes an output NaN where it depends on these of `rows` rows: in the rows themselves, or as a whole where it is not
+    /// one a row.
+    pub fn undefine(&mut self, rows: usize, undefined: &[usize]) {
+        let of_rows = self.shape.first() == Some(&rows);
+        let each = if of_rows { self.values.len() / rows.max(1) } else { self.values.len() };
+        for &row in undefined {
+            let from = if of_rows { row * each } else { 0 };
+            self.values[from..from + each].fill(f64::NAN);
+        }
+    }
+
     /// How far entry `i` of an output may be from its value.
     pub fn bound(&self, i: usize) -> f64 {
         let format = Format::of(self.dtype);

@@ -30,8 +30,13 @@ pub enum Fill {
     Subnormal,
     /// One class of each row is 10^4 above the others.
     Peak,
+    /// Stretches of 1,024 classes whose magnitudes are far apart, from row to row near the least, around 1, near the
+    /// largest: statistics of parts of a row that differ by more than f32 holds meet.
+    Stepped,
     /// A row, the middle one, has a NaN.
     NanRow,
+    /// Row b has a NaN at class b, and row 0 nothing else than NaN.
+    NanEverywhere,
     /// About a third of the entries are -inf, no row's target among them.
     Masked,
     /// The target of every second row is -inf.
@@ -44,7 +49,7 @@ pub enum Fill {
 
 impl Fill {
     /// What any operation on logits is tried with.
-    pub const FINITE: [Self; 11] = [
+    pub const FINITE: [Self; 12] = [
         Self::Bell,
         Self::Wide,
         Self::Ties,
@@ -56,10 +61,12 @@ impl Fill {
         Self::Tiny,
         Self::Subnormal,
         Self::Peak,
+        Self::Stepped,
     ];
 
     /// What holds NaN or infinity.
-    pub const SPECIAL: [Self; 5] = [Self::NanRow, Self::Masked, Self::MaskedTarget, Self::MaskedRow, Self::Infinite];
+    pub const SPECIAL: [Self; 6] =
+        [Self::NanRow, Self::NanEverywhere, Self::Masked, Self::MaskedTarget, Self::MaskedRow, Self::Infinite];
 
     /// As it stands in the name of a case.
     pub fn name(self) -> &'static str {
@@ -75,7 +82,9 @@ impl Fill {
             Self::Tiny => "tiny",
             Self::Subnormal => "subnormal",
             Self::Peak => "peak",
+            Self::Stepped => "stepped",
             Self::NanRow => "nan_row",
+            Self::NanEverywhere => "nan_everywhere",
             Self::Masked => "masked",
             Self::MaskedTarget => "masked_target",
             Self::MaskedRow => "masked_row",
@@ -91,7 +100,7 @@ impl Fill {
             let per_row = targets.len().checked_div(rows).unwrap_or(0);
             for (b, row) in values.chunks_exact_mut(classes).enumerate() {
                 let own = &targets[b * per_row..(b + 1) * per_row];
-                self.place(row, own, b, rows / 2, random);
+                self.place(row, own, [b, rows / 2], &limits, random);
             }
         }
         Tensor::from_f64(dtype, [rows, classes], &values)
@@ -116,12 +125,22 @@ impl Fill {
     }
 
     /// The single entries that make a row what it is, once it is filled.
-    fn place(self, row: &mut [f64], targets: &[i64], b: usize, middle: usize, random: &mut Random) {
+    fn place(self, row: &mut [f64], targets: &[i64], [b, middle]: [usize; 2], limits: &Limits, random: &mut Random) {
         let one = random.below(row.len() as u64) as usize;
         let target = |k: usize| targets.contains(&(k as i64));
         match self {
             Self::Peak => row[one] += 1e4,
+            Self::Stepped => {
+                for (k, entry) in row.iter_mut().enumerate() {
+                    *entry *= f64::powi(2.0, limits.steps[b % 3][k / 1024 % 3]);
+                }
+            }
             Self::NanRow if b == middle => row[one] = f64::NAN,
+            Self::NanEverywhere if b == 0 => row.fill(f64::NAN),
+            Self::NanEverywhere => {
+                let k = b % row.len();
+                row[k] = f64::NAN;
+            }
             Self::Masked => {
                 for (k, entry) in row.iter_mut().enumerate() {
                     if random.below(3) == 0 && !target(k) {
@@ -148,6 +167,8 @@ struct Limits {
     /// The least positive number.
     least: f64,
     spacing_at_10_000: f64,
+    /// Exponents of the stretches of a stepped row, by row.
+    steps: [[i32; 3]; 3],
 }
 
 impl Limits {
@@ -163,6 +184,11 @@ impl Limits {
             least_normal: f64::powi(2.0, least_exponent),
             least: f64::powi(2.0, least_exponent - mantissa_bits),
             spacing_at_10_000: f64::powi(2.0, 13 - mantissa_bits),
+            steps: match dtype {
+                Dtype::F16 => [[-12, -9, -10], [0, 5, 10], [11, 10, 12]],
+                // At 2^-40 and 2^40 the kernels scale what they square.
+                _ => [[-44, -37, -41], [-60, 0, 60], [44, 37, 41]],
+            },
         }
     }
 }

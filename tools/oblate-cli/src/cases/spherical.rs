@@ -14,6 +14,12 @@ pub(super) const OPERATIONS: [&str; 2] = [DENSE, SOFTMAX];
 const DENSE: &str = "spherical.dense";
 const SOFTMAX: &str = "spherical.softmax_cross_entropy";
 
+/// Of what a warp takes of a row at a time.
+const CHUNK_BYTES: usize = 2048;
+
+/// So many rows have a block each, however long they are.
+const STREAM_ROWS: usize = 216;
+
 /// The default of `ignore_index`.
 const IGNORE_INDEX: i64 = -100;
 
@@ -71,10 +77,13 @@ enum Targets {
     OneU32,
     /// So many a row, i64, with values, some repeated and some ignored.
     Many(usize),
+    /// The same, u32.
+    ManyU32(usize),
 }
 
 /// What else a call may have.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is chosen by itself")]
 struct Options {
     reduction: Option<&'static str>,
     weights: Option<Weights>,
@@ -84,6 +93,8 @@ struct Options {
     ignore_class: Option<i64>,
     grad_loss: bool,
     no_grad: bool,
+    /// Some of the targets are no classes: just beyond the last one, negative, valid in their lower 32 bits.
+    out_of_range: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,15 +124,20 @@ pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
             push(label, plain(rows, classes, Fill::Bell, set));
         }
         for fill in Fill::FINITE.iter().chain(specials(operation)).skip(1) {
-            // A warp's row, a block's row, and one of several segments that no block keeps.
-            for [rows, classes] in [[5, 37], [3, 2500], [2, 120_000 / element_bytes(dtype)]] {
+            // Rows that share a warp, a warp's row, a block's row, and one of several segments that no block keeps.
+            let warp = 3 * CHUNK_BYTES / 4 / element_bytes(dtype) + 1;
+            for [rows, classes] in [[5, 37], [5, warp], [3, 2500], [2, 120_000 / element_bytes(dtype)]] {
                 push(label, plain(rows, classes, *fill, set));
             }
         }
         for (targets, options) in calls(operation) {
             // A row of several segments too, where the call is more than a flag.
-            let long = options.grad_loss && options.weights.is_some() || matches!(targets, Targets::Many(_));
-            for [rows, classes] in [[13, 67], [3, 2500], [4, 60_001]].into_iter().take(2 + usize::from(long)) {
+            let long = options.grad_loss && options.weights.is_some()
+                || options.out_of_range
+                || matches!(targets, Targets::Many(_) | Targets::ManyU32(_));
+            let warp = 3 * CHUNK_BYTES / 4 / element_bytes(dtype);
+            for [rows, classes] in [[13, 67], [5, warp], [3, 2500], [4, 60_001]].into_iter().take(3 + usize::from(long))
+            {
                 push(label, Ingredients { targets, options, ..plain(rows, classes, Fill::Bell, set) });
             }
         }
@@ -139,7 +155,7 @@ pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
     if operation == DENSE {
         // Several targets: with fewer warps to a block of short rows; too many for such; in a warp's row; and more than
         // shared memory has room for, in the row of a warp, of a block, of several blocks.
-        let chunk = 2048 / element_bytes(dtype);
+        let chunk = CHUNK_BYTES / element_bytes(dtype);
         for &(label, set) in &formulas(operation)[..1] {
             for [rows, classes, count] in [
                 [300, 10, 12],
@@ -148,6 +164,7 @@ pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
                 [2, chunk - 1, 2150],
                 [2, 37 * chunk, 100],
                 [2, 60_001, 300],
+                [2, 60_001, 700],
                 [1, 60_001, 2150],
             ] {
                 push(label, Ingredients { targets: Targets::Many(count), ..plain(rows, classes, Fill::Bell, set) });
@@ -159,9 +176,13 @@ pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
         let set = &[("label_smoothing", "1e-6"), ("lse_penalty", "100")];
         push(" smoothed lse_penalty=100", plain(7, 29, Fill::Largest, set));
     }
-    // Rows of three segments each that no block keeps, and too many of them to be cut into parts.
-    if let Some(&(label, set)) = formulas(operation).last() {
-        push(label, plain(145, 82_002 / element_bytes(dtype), Fill::Bell, set));
+    streams(operation, dtype, |label, ingredients| push(label, ingredients));
+    // More rows than threads of the reductions, several times over.
+    for &(label, set) in &formulas(operation)[..1] {
+        for (reduction, targets) in [("mean", Targets::One), ("sum", Targets::OneU32)] {
+            let options = Options { reduction: Some(reduction), ..weighted };
+            push(label, Ingredients { targets, options, ..plain(5000, 2, Fill::Bell, set) });
+        }
     }
     for &(label, set) in parameters(operation) {
         for fill in [Fill::Bell, Fill::Wide] {
@@ -169,6 +190,37 @@ pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
         }
     }
     all
+}
+
+/// Rows of several segments that no block keeps, and too many of them to be cut into parts.
+fn streams(operation: &str, dtype: Dtype, mut push: impl FnMut(&str, Ingredients)) {
+    // One more than what two blocks of shared memory hold, the most of all cards; without a gradient, than a segment.
+    let [with_grad, without] = [76 << 10, 33 << 10].map(|bytes| bytes / element_bytes(dtype) + 3);
+    let formulas = formulas(operation);
+    let [(first, first_set), (last, last_set)] = [formulas[0], formulas[formulas.len() - 1]];
+    let plain = |classes, fill, set| Ingredients {
+        rows: STREAM_ROWS,
+        classes,
+        fill,
+        set,
+        targets: Targets::One,
+        options: Options::default(),
+    };
+    let weighted = Options { weights: Some(Weights::Random), grad_loss: true, ignored: true, ..Options::default() };
+    push(last, Ingredients { options: weighted, ..plain(with_grad, Fill::Bell, last_set) });
+    let no_grad = Options { no_grad: true, reduction: Some("mean"), ignored: true, ..Options::default() };
+    push(first, Ingredients { targets: Targets::OneU32, options: no_grad, ..plain(without, Fill::Stepped, first_set) });
+    let wrong = Options { out_of_range: true, no_grad: true, ..Options::default() };
+    push(last, Ingredients { options: wrong, ..plain(without, Fill::NanEverywhere, last_set) });
+    if operation == DENSE {
+        let mean = Options { reduction: Some("mean"), ..weighted };
+        push(
+            first,
+            Ingredients { targets: Targets::Many(7), options: mean, ..plain(with_grad, Fill::Bell, first_set) },
+        );
+        let many = Ingredients { targets: Targets::ManyU32(700), ..plain(without, Fill::Bell, formulas[1].1) };
+        push(formulas[1].0, Ingredients { options: Options { no_grad: true, ..Options::default() }, ..many });
+    }
 }
 
 /// Sizes around what a kernel does: nothing, one, a prime, a vector, a warp, a variant's limit, a segment, a vocabulary.
@@ -183,7 +235,7 @@ fn shapes(dtype: Dtype) -> Vec<[usize; 2]> {
     }
     // Chunks of 2 KiB at which another variant begins: one warp's row; two blocks' rows in shared memory, by card.
     for chunks in [1, 21, 39, 55] {
-        let classes = chunks * 2048 / element_bytes(dtype);
+        let classes = chunks * CHUNK_BYTES / element_bytes(dtype);
         shapes.extend([[3, classes - 1], [3, classes], [3, classes + 1]]);
     }
     for segment in [8 << 10, 16 << 10] {
@@ -197,8 +249,8 @@ fn shapes(dtype: Dtype) -> Vec<[usize; 2]> {
 /// The fills with NaN or infinity whose outputs the operation defines.
 fn specials(operation: &str) -> &'static [Fill] {
     match operation {
-        DENSE => &[Fill::NanRow],
-        _ => &Fill::SPECIAL,
+        DENSE | SOFTMAX => &Fill::SPECIAL,
+        _ => &[],
     }
 }
 
@@ -211,6 +263,8 @@ fn calls(operation: &str) -> Vec<(Targets, Options)> {
         (Targets::One, Options { ignore_class: Some(3), ignored: true, ..none }),
         (Targets::One, Options { no_grad: true, ..none }),
         (Targets::One, Options { grad_loss: true, ..none }),
+        (Targets::One, Options { out_of_range: true, ignored: true, ..none }),
+        (Targets::OneU32, Options { out_of_range: true, reduction: Some("mean"), ..none }),
         (Targets::One, Options { weights: Some(Weights::Random), ignored: true, grad_loss: true, ..none }),
     ];
     for reduction in ["mean", "sum"] {
@@ -229,6 +283,9 @@ fn calls(operation: &str) -> Vec<(Targets, Options)> {
             (Targets::Many(3), none),
             (Targets::Many(40), none),
             (Targets::Many(5), Options { ignored: true, ..none }),
+            (Targets::Many(4), Options { out_of_range: true, ignored: true, ..none }),
+            (Targets::ManyU32(6), Options { weights: Some(Weights::Random), ..none }),
+            (Targets::ManyU32(2), Options { out_of_range: true, reduction: Some("sum"), ..none }),
             (
                 Targets::Many(3),
                 Options {
@@ -261,13 +318,14 @@ pub(super) fn tensors(sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> Tensors {
 impl Ingredients {
     /// The part of the name that says what the case is made of.
     fn words(&self) -> String {
-        let Options { reduction, weights, ignored, ignore_class, grad_loss, no_grad } = self.options;
+        let Options { reduction, weights, ignored, ignore_class, grad_loss, no_grad, out_of_range } = self.options;
         let mut words = format!(" [{}, {}] {}", self.rows, self.classes, self.fill.name());
         let mut add = |word: &str| write!(words, " {word}").expect("a string takes all that is written");
         match self.targets {
             Targets::One => {}
             Targets::OneU32 => add("u32"),
             Targets::Many(count) => add(&format!("K={count}")),
+            Targets::ManyU32(count) => add(&format!("u32 K={count}")),
         }
         if let Some(reduction) = reduction {
             add(reduction);
@@ -281,6 +339,9 @@ impl Ingredients {
             add(&format!("ignore_index={class}"));
         } else if ignored {
             add("ignored");
+        }
+        if out_of_range {
+            add("out_of_range");
         }
         if grad_loss {
             add("grad_loss");
@@ -303,12 +364,16 @@ impl Ingredients {
                 let targets: Vec<u32> = targets.iter().map(|&target| target as u32).collect();
                 put("targets", Tensor::from_u32([self.rows], &targets))
             }
-            Targets::Many(count) => {
-                let values: Vec<f64> = targets.iter().map(|_| random.bell()).collect();
-                put("values", Tensor::from_f64(Dtype::F32, [self.rows, count], &values));
-                put("targets", Tensor::from_i64([self.rows, count], &targets))
+            Targets::Many(count) => put("targets", Tensor::from_i64([self.rows, count], &targets)),
+            Targets::ManyU32(count) => {
+                let targets: Vec<u32> = targets.iter().map(|&target| target as u32).collect();
+                put("targets", Tensor::from_u32([self.rows, count], &targets))
             }
         };
+        if let Targets::Many(count) | Targets::ManyU32(count) = self.targets {
+            let values: Vec<f64> = targets.iter().map(|_| random.bell()).collect();
+            put("values", Tensor::from_f64(Dtype::F32, [self.rows, count], &values));
+        }
         if let Some(weights) = self.options.weights {
             let values: Vec<f64> = (0..self.rows).map(|_| weights.draw(&mut random)).collect();
             put("row_weights", Tensor::from_f64(Dtype::F32, [self.rows], &values));
@@ -338,7 +403,14 @@ impl Ingredients {
 
     fn targets(&self, random: &mut Random) -> Vec<i64> {
         let ignore_index = self.options.ignore_class.unwrap_or(IGNORE_INDEX);
-        let count = if let Targets::Many(count) = self.targets { count } else { 1 };
+        let (count, is_u32) = match self.targets {
+            Targets::One => (1, false),
+            Targets::OneU32 => (1, true),
+            Targets::Many(count) => (count, false),
+            Targets::ManyU32(count) => (count, true),
+        };
+        let classes = self.classes as i64;
+        let wrong = if is_u32 { [classes, 0xffff_ffff, 1 << 31] } else { [classes, -1, (1 << 32) + 1] };
         let mut targets = Vec::with_capacity(self.rows * count);
         for row in 0..self.rows {
             let ignored = self.options.ignored && random.below(3) == 0;
@@ -346,6 +418,7 @@ impl Ingredients {
                 let drawn = random.below(self.classes as u64) as i64;
                 targets.push(match (row, k) {
                     _ if ignored => ignore_index,
+                    (1.., k) if self.options.out_of_range && k + 1 == count && row % 2 == 1 => wrong[row / 2 % 3],
                     (_, k) if self.options.ignored && k % 3 == 2 => ignore_index, // one of several
                     (_, k) if k % 4 == 1 => targets[row * count],                 // the row's first again
                     (0, 0) => 0,

@@ -94,6 +94,32 @@ impl Call {
         Some((row, alone))
     }
 
+    /// The call with a class in the place of each target that is out of range, and the rows of these; none where all are
+    /// right.
+    pub fn with_targets_in_range(&self) -> Option<(Self, Vec<usize>)> {
+        let targets = self.tensors.get("targets")?;
+        let ignored = self.parameters.get("ignore_index").map(|value| value.to_string());
+        let (classes, per_row) = (self.size("classes"), targets.shape().get(1).copied().unwrap_or(1));
+        let (mut entries, mut rows) = (targets.to_i64(), Vec::new());
+        for (flat, entry) in entries.iter_mut().enumerate() {
+            let in_range = usize::try_from(*entry).is_ok_and(|class| class < classes);
+            if !in_range && ignored != Some(entry.to_string()) {
+                *entry = 0;
+                rows.push(flat / per_row);
+            }
+        }
+        rows.dedup();
+        let mut right = self.clone();
+        let shape = targets.shape().to_vec();
+        let replaced = if targets.dtype() == Dtype::U32 {
+            Tensor::from_u32(shape, &entries.iter().map(|&entry| entry as u32).collect::<Vec<_>>())
+        } else {
+            Tensor::from_i64(shape, &entries)
+        };
+        right.tensors.insert("targets".to_owned(), replaced);
+        (!rows.is_empty()).then_some((right, rows))
+    }
+
     /// Whether this call has an output.
     fn has(&self, card: &Card) -> bool {
         matches!(card.presence, Presence::Required(when) if self.holds(when))

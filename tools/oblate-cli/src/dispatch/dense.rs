@@ -45,7 +45,7 @@ impl Operation for Dense {
         Ok(expected(call, [("loss", Some(outputs.loss)), ("grad_logits", outputs.grad_logits)]))
     }
 
-    fn run(&self, session: &Session, call: &Call, placement: Placement) -> Result<Tensors> {
+    fn launch(&self, session: &Session, call: &Call, placement: Placement) -> Result<(Tensors, Result<()>)> {
         let handle = oblate::spherical::Dense::new(session.device(), Self::config(call))?;
         let memory = Memory::new(session, call, placement, self.in_place(call), handle.workspace_bytes())?;
         let pointers = DensePointers {

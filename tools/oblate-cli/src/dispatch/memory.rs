@@ -84,16 +84,20 @@ impl<'a> Memory<'a> {
         DevicePtr(self.status.address(self.session))
     }
 
-    /// Waits for the launches, asks the handle what their status says, and gives the outputs.
-    pub(super) fn outputs(&self, check: impl FnOnce([u8; STATUS_BYTES]) -> oblate::Result<()>) -> Result<Tensors> {
+    /// Waits for the launches and gives the outputs, and what the handle says of their status.
+    pub(super) fn outputs(
+        &self,
+        check: impl FnOnce([u8; STATUS_BYTES]) -> oblate::Result<()>,
+    ) -> Result<(Tensors, Result<()>)> {
         let status = self.status.download(self.session)?;
         let status = status.bytes().try_into().expect("a status of 16 bytes");
-        check(status).map_err(|error| self.with_value(error))?;
+        let status = check(status).map_err(|error| self.with_value(error).into());
         let download = |OutputShape { name, .. }| {
             let buffer = self.in_place.filter(|(output, _)| *output == name).map_or(name, |(_, input)| input);
             Ok((name.to_owned(), self.buffers[buffer].download(self.session)?))
         };
-        self.call.outputs().into_iter().map(download).collect()
+        let outputs: Result<Tensors> = self.call.outputs().into_iter().map(download).collect();
+        Ok((outputs?, status))
     }
 
     /// The device tells where a target is out of range; the host knows which target that is.

@@ -25,11 +25,20 @@ pub trait Operation: std::fmt::Debug + Sync {
     /// What only the data shows: a target out of range.
     fn reference(&self, call: &Call) -> Result<Vec<(&'static str, Expected)>>;
 
+    /// The outputs of the call from a device, and what the device found wrong with its data.
+    ///
+    /// # Errors
+    /// What the handle or the driver refuses.
+    fn launch(&self, session: &Session, call: &Call, placement: Placement) -> Result<(Tensors, Result<()>)>;
+
     /// The outputs of the call from a device.
     ///
     /// # Errors
     /// As the reference's, and what the driver refuses.
-    fn run(&self, session: &Session, call: &Call, placement: Placement) -> Result<Tensors>;
+    fn run(&self, session: &Session, call: &Call, placement: Placement) -> Result<Tensors> {
+        let (outputs, status) = self.launch(session, call, placement)?;
+        status.map(|()| outputs)
+    }
 
     /// The output that may take the place of an input in this call, and that input.
     fn in_place(&self, call: &Call) -> Option<(&'static str, &'static str)>;

@@ -52,7 +52,7 @@ impl Operation for SoftmaxCrossEntropy {
         ))
     }
 
-    fn run(&self, session: &Session, call: &Call, placement: Placement) -> Result<Tensors> {
+    fn launch(&self, session: &Session, call: &Call, placement: Placement) -> Result<(Tensors, Result<()>)> {
         let handle = oblate::spherical::SoftmaxCrossEntropy::new(session.device(), Self::config(call))?;
         let memory = Memory::new(session, call, placement, self.in_place(call), handle.workspace_bytes())?;
         let pointers = SoftmaxCrossEntropyPointers {

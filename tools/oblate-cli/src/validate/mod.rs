@@ -116,13 +116,27 @@ impl Run {
     }
 }
 
+/// A call, and what the device has to say of its data: nothing, where they are right.
+#[derive(Debug)]
+struct Asked {
+    call: Call,
+    refused: Option<String>,
+}
+
+impl Asked {
+    fn of(operation: &dyn Operation, call: Call) -> Self {
+        let refused = operation.reference(&call).err().map(|error| error.to_string());
+        Self { call, refused }
+    }
+}
+
 /// A case with what its outputs must be: what is the same however often it runs.
 #[derive(Debug)]
 pub struct Prepared {
     name: String,
     dtype: String,
-    call: Call,
-    alone: Option<(usize, Call)>,
+    asked: Asked,
+    alone: Option<(usize, Asked)>,
     operation: &'static dyn Operation,
     expected: Vec<(&'static str, Expected)>,
 }
@@ -137,15 +151,27 @@ impl Prepared {
         let (card, operation) = dispatch::operation(case.operation)?;
         let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let call = Call::new(card, set, case.tensors)?;
-        let (alone, expected) = (call.row_alone(), operation.reference(&call)?);
-        Ok(Self { name: case.name, dtype: crate::tensor::dtype_name(case.dtype), call, alone, operation, expected })
+        let alone = call.row_alone().map(|(row, alone)| (row, Asked::of(operation, alone)));
+        let (expected, refused) = match operation.reference(&call) {
+            Ok(expected) => (expected, None),
+            Err(error) => {
+                let Some((right, wrong)) = call.with_targets_in_range() else { return Err(error) };
+                let mut expected = operation.reference(&right)?;
+                for (_, output) in &mut expected {
+                    output.undefine(call.size("rows"), &wrong);
+                }
+                (expected, Some(error.to_string()))
+            }
+        };
+        let asked = Asked { call, refused };
+        Ok(Self { name: case.name, dtype: crate::tensor::dtype_name(case.dtype), asked, alone, operation, expected })
     }
 
     /// Runs the case, once under so many schedules, and judges it. Where all that is asked is whether it passes, no more
     /// runs follow one that shows it does not.
     pub fn check(&self, session: &Session, schedules: u32, whether: bool) -> Outcome {
         let mut outcome = Outcome::new(self.name.clone(), self.operation.name(), self.dtype.clone());
-        let Some(first) = outcome.run(session, self.operation, &self.call, Run::First, 1) else { return outcome };
+        let Some(first) = outcome.run(session, self.operation, &self.asked, Run::First, 1) else { return outcome };
         for (tensor, expected) in &self.expected {
             let got = &first[*tensor];
             let comparison = compare(tensor, got, expected);
@@ -159,7 +185,7 @@ impl Prepared {
             }
         }
         let mut runs = vec![Run::Again, Run::Shifted];
-        if self.operation.in_place(&self.call).is_some() {
+        if self.operation.in_place(&self.asked.call).is_some() {
             runs.push(Run::InPlace);
         }
         for run in runs {
@@ -167,7 +193,7 @@ impl Prepared {
                 return outcome;
             }
             let schedules = if run == Run::Again { schedules } else { 1 };
-            if let Some(outputs) = outcome.run(session, self.operation, &self.call, run, schedules) {
+            if let Some(outputs) = outcome.run(session, self.operation, &self.asked, run, schedules) {
                 outcome.same_bits(run, &first, &outputs);
             }
         }
@@ -181,20 +207,9 @@ impl Prepared {
         outcome
     }
 
-    /// Runs the case, and its row alone, as they are; what comes out is not looked at.
-    ///
-    /// # Errors
-    /// The operation's.
-    pub fn run(&self, session: &Session) -> Result<()> {
-        for call in std::iter::once(&self.call).chain(self.alone.iter().map(|(_, alone)| alone)) {
-            self.operation.run(session, call, Placement::default())?;
-        }
-        Ok(())
-    }
-
     /// Elements of its inputs and outputs.
     pub fn elements(&self) -> usize {
-        let inputs = self.call.tensors.values().map(|tensor| tensor.shape().iter().product::<usize>());
+        let inputs = self.asked.call.tensors.values().map(|tensor| tensor.shape().iter().product::<usize>());
         inputs.chain(self.expected.iter().map(|(_, expected)| expected.values.len())).sum()
     }
 }
@@ -222,13 +237,20 @@ impl Outcome {
         &mut self,
         session: &Session,
         operation: &dyn Operation,
-        call: &Call,
+        asked: &Asked,
         run: Run,
         schedules: u32,
     ) -> Option<Tensors> {
-        let (outputs, findings) = record(schedules, || operation.run(session, call, run.placement()));
+        let (outputs, findings) = record(schedules, || operation.launch(session, &asked.call, run.placement()));
         self.problems.extend(findings.into_iter().map(|text| Problem::Finding { run: run.words(), text }));
-        outputs.map_err(|error| self.failed(run, &error)).ok()
+        let (outputs, status) = outputs.map_err(|error| self.failed(run, &error)).ok()?;
+        let said = status.err().map(|error| error.to_string());
+        if said != asked.refused {
+            let words = |said: Option<String>| said.map_or_else(|| "nothing".to_owned(), |said| format!("`{said}`"));
+            let text = format!("the status says {}, expected {}", words(said), words(asked.refused.clone()));
+            self.problems.push(Problem::Failed { run: run.words(), text });
+        }
+        Some(outputs)
     }
 
     fn failed(&mut self, run: Run, error: &crate::Error) {
