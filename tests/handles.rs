@@ -81,6 +81,29 @@ fn outputs_are_those_of_the_reference() {
     }
 }
 
+/// In a context of its own, where no handle before these has raised the limit of a kernel.
+#[test]
+fn a_handle_has_the_shared_memory_that_it_was_made_with() {
+    oblate_softgpu::install().expect("a device");
+    let context = CudaContext::new_non_primary(0, 0).expect("a context");
+    let (stream, device) = (context.default_stream(), Device::current().expect("the context"));
+    let ran = |classes: usize, dense: &Dense| {
+        let mut workspace = Workspace::new(&device, dense.workspace_bytes()).expect("memory");
+        let logits = stream.clone_htod(&logits(classes)).expect("memory");
+        let targets = stream.clone_htod(&targets(1, classes)).expect("memory");
+        run(&stream, dense, &logits, &targets, &mut workspace);
+    };
+    let made = |classes: usize| {
+        let config = DenseConfig { rows: 1, classes, ..DenseConfig::default() };
+        Dense::new(&device, config).expect("a handle")
+    };
+    // 22 chunks: below 48 KiB, and beyond together with what the kernel has of its own.
+    ran(22 * 512, &made(22 * 512));
+    let (large, small) = (made(36 * 512), made(25 * 512));
+    ran(25 * 512, &small);
+    ran(36 * 512, &large);
+}
+
 #[test]
 fn a_gradient_in_place_has_the_same_bits() {
     let stream = stream();

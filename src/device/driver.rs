@@ -67,6 +67,7 @@ functions! {
     fn cuModuleLoadData(module: *mut sys::CUmodule, image: *const c_void);
     fn cuModuleUnload(module: sys::CUmodule);
     fn cuModuleGetFunction(function: *mut sys::CUfunction, module: sys::CUmodule, name: *const c_char);
+    fn cuFuncGetAttribute(value: *mut c_int, attribute: sys::CUfunction_attribute, function: sys::CUfunction);
     fn cuFuncSetAttribute(function: sys::CUfunction, attribute: sys::CUfunction_attribute, value: c_int);
     fn cuLaunchKernel(
         function: sys::CUfunction, grid_x: c_uint, grid_y: c_uint, grid_z: c_uint, block_x: c_uint, block_y: c_uint,

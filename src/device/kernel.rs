@@ -8,7 +8,7 @@ use cudarc::driver::sys;
 use super::{Device, Stream, driver};
 use crate::Result;
 
-/// Dynamic shared memory that every kernel may have without asking.
+/// Shared memory that every kernel may have without asking, its own and that of its launch together.
 const SHARED_BYTES_UNASKED: u32 = 48 << 10;
 
 /// A fatbin, loaded into a context.
@@ -65,9 +65,18 @@ impl Kernel {
         // SAFETY: the module is loaded into the current context; the name ends with NUL; `function` outlives the call.
         unsafe { driver::cuModuleGetFunction(&raw mut function, module.0, name.as_ptr()) }
             .map_err(|failure| failure.of(operation))?;
-        if shared_bytes > SHARED_BYTES_UNASKED {
+        let mut own = 0;
+        let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES;
+        // SAFETY: the function is of a loaded module; `own` outlives the call.
+        unsafe { driver::cuFuncGetAttribute(&raw mut own, attribute, function) }
+            .map_err(|failure| failure.of(operation))?;
+        let own = u32::try_from(own).unwrap_or(0);
+        if own.saturating_add(shared_bytes) > SHARED_BYTES_UNASKED {
+            // The limit belongs to the function, which all handles share: each sets it to the most that the device gives,
+            // so that none takes from another what it was made with.
+            let most = device.shared_bytes_per_block().saturating_sub(own).max(shared_bytes);
             let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            let value = c_int::try_from(shared_bytes).unwrap_or(c_int::MAX);
+            let value = c_int::try_from(most).unwrap_or(c_int::MAX);
             // SAFETY: the function is of a loaded module.
             unsafe { driver::cuFuncSetAttribute(function, attribute, value) }
                 .map_err(|failure| failure.of(operation))?;

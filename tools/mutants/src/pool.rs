@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::trial::Request;
 
 /// A case that is not done by then does not end; the device's own watchdog comes much earlier.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Why a worker gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,8 +19,8 @@ use crate::ptx::Listing;
 /// Under which each case runs once more: a barrier that is missing may show under one alone.
 const SCHEDULES: u32 = 2;
 
-/// Warp instructions after which a block does not end: ten times what any block of the cases takes.
-const WATCHDOG: u64 = 20_000_000;
+/// Warp instructions after which a block does not end: four times what any block of the cases takes.
+const WATCHDOG: u64 = 4_000_000;
 
 /// Elements of the cases that a worker keeps, with their references: 20 bytes each.
 const KEPT_ELEMENTS: usize = 20_000_000;
