@@ -34,6 +34,7 @@ use crate::trial::{Job, Request, Surveyed, Verdict};
 /// Changes one instruction of a kernel at a time and sees whether the operation's cases notice.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask mutants")]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Arguments {
     /// An operation or a family
     name: String,

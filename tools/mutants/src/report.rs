@@ -297,8 +297,8 @@ mod tests {
             kernels: BTreeSet::from(["dense_f32_warp".to_owned()]),
         };
         let name = "spherical.dense".to_owned();
-        let (distinct, changes, instructions, cases) = (30, 90, 70, 5);
-        let mut report = Report { name, distinct, changes, instructions, cases, ..Report::default() };
+        let (cases, distinct, changes, instructions) = (5, 30, 90, 70);
+        let mut report = Report { name, cases, distinct, changes, instructions, ..Report::default() };
         (report.holes, report.mutants) = (vec![hole], mutants);
         assert_eq!(report.scores(), (19.0 / 22.0, 0.95));
         assert!(report.passes(95.0));

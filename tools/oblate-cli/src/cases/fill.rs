@@ -213,6 +213,7 @@ mod tests {
             assert!(share(Fill::Largest, dtype, |v| v.abs() > limits.largest / 10.0) > 0.5, "{dtype}");
             assert!(share(Fill::Shifted, dtype, |v| v != 1e4) > 0.5, "{dtype}");
             assert_eq!(share(Fill::Zero, dtype, |v| v == 0.0), 1.0, "{dtype}");
+            assert_eq!(share(Fill::NanEverywhere, dtype, f64::is_nan), 105.0 / 600.0, "{dtype}");
             assert_eq!(share(Fill::NanRow, dtype, f64::is_nan), 1.0 / 600.0, "{dtype}");
             assert_eq!(share(Fill::MaskedTarget, dtype, f64::is_infinite), 3.0 / 600.0, "{dtype}");
             assert_eq!(share(Fill::MaskedRow, dtype, f64::is_infinite), 100.0 / 600.0, "{dtype}");
