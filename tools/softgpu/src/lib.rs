@@ -79,6 +79,7 @@
     reason = "registers and memory are bits, read at every width and sign; windows of the register file are aligned"
 )]
 
+mod cores;
 mod coverage;
 mod cubin;
 pub mod driver;

@@ -16,6 +16,7 @@ use super::printed::Printed;
 use super::schedule::{Admission, Shuffle};
 use super::tally::Tally;
 use super::{Failure, Launch, Report};
+use crate::cores;
 use crate::inspect::finding::FindingKind;
 use crate::memory::store::Store;
 use crate::memory::view::View;
@@ -105,11 +106,10 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
     let threads = launch.block.iter().product();
     let params = Store::new(launch.params.len());
     params.write(0, launch.params);
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut shuffle = launch.settings.seed.map(Shuffle::new);
     let workers = match launch.settings.workers {
         _ if shuffle.is_some() => 1,
-        0 => cores(),
+        0 => cores::count(),
         workers => workers,
     };
     let workers = workers.min(usize::try_from(blocks).unwrap_or(usize::MAX)).max(1);

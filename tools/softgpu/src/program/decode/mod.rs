@@ -25,6 +25,7 @@ use super::slots::{self, Span};
 use super::{
     Block, Constant, Function, Kind, Location, NONE, Parameter, Program, Relocation, Slot, Variable, control_flow,
 };
+use crate::cores;
 use crate::inspect::{Class, FloatType};
 use crate::numerics::Modes;
 use crate::ptx::PtxError;
@@ -214,7 +215,7 @@ const WORTH_A_THREAD: usize = 4096;
 /// The plan of each of the functions, which have nothing to do with each other: on every core, where there is much to do.
 fn plans(module: &ast::Module, layout: &Layout, bodies: &[usize], modes: Modes) -> Vec<Result<Plan, PtxError>> {
     let instructions: usize = bodies.iter().map(|&index| module.functions[index].instructions.len()).sum();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores::count();
     let threads = cores.min(bodies.len()).min(1 + instructions / WORTH_A_THREAD);
     let next = AtomicUsize::new(0);
     let work = || {
