@@ -44,6 +44,9 @@ struct Arguments {
     /// Try every distinct mutant
     #[arg(long)]
     all: bool,
+    /// Take the cases and the kernels of this dtype alone: f32, f16, bf16
+    #[arg(long, value_name = "DTYPE")]
+    dtype: Option<String>,
     /// Fail when less than PERCENT of the mutants that can be killed are
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
     least: f64,
@@ -75,7 +78,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    let recipes = cases::of(&arguments.name);
+    let mut recipes = cases::of(&arguments.name);
+    if let Some(dtype) = &arguments.dtype {
+        recipes.retain(|recipe| oblate_cli::tensor::dtype_name(recipe.dtype()) == *dtype);
+    }
     if recipes.is_empty() {
         return Err(format!("{} has no cases; these have: {}", arguments.name, cases::names().join(", ")).into());
     }
@@ -126,6 +132,11 @@ fn report(arguments: &Arguments, recipes: &[Recipe]) -> Result<Report, Box<dyn E
     let jobs: Vec<Job> = mutants.iter().map(|mutant| mutant.job.clone()).collect();
     let verdicts = judge(arguments, &jobs, "mutants")?;
 
+    for (mutant, _) in mutants.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Survived) {
+        let Mutant { kernel, source, what, job, .. } = mutant;
+        let ptx = job.replaced.as_ref().map_or("", |(_, ptx)| ptx.as_str());
+        eprintln!("mutants: survived: {kernel}, {}:{}, {what}: {ptx}", source.file, source.line);
+    }
     // What survives where no case is known to execute it is tried again as a trap, which nothing that reaches it survives.
     let survived = || mutants.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Survived);
     let doubted = survived().filter(|(mutant, _)| !mutant.is_reached);
@@ -175,10 +186,17 @@ fn report(arguments: &Arguments, recipes: &[Recipe]) -> Result<Report, Box<dyn E
         changes,
         instructions,
         holes: holes.into_iter().map(hole).collect(),
-        idle: survey.idle().into_iter().map(str::to_owned).collect(),
-        stale: equivalents.stale(),
+        idle: survey.idle().into_iter().filter(|kernel| is_asked(arguments, kernel)).map(str::to_owned).collect(),
+        // Of a dtype's kernels alone it cannot be told.
+        stale: if arguments.dtype.is_none() { equivalents.stale() } else { Vec::new() },
         mutants: tried,
     })
+}
+
+/// Whether a kernel that no case launches should be launched: `reduction_sum` has no dtype.
+fn is_asked(arguments: &Arguments, kernel: &str) -> bool {
+    let others = ["f32", "f16", "bf16"].into_iter().filter(|dtype| Some(*dtype) != arguments.dtype.as_deref());
+    arguments.dtype.is_none() || !others.into_iter().any(|dtype| kernel.split('_').any(|part| part == dtype))
 }
 
 /// A kernel that fails as it is would seem to kill every mutant.
@@ -210,7 +228,8 @@ fn ask<A: DeserializeOwned + Send>(
 ) -> io::Result<Vec<Result<A, Silence>>> {
     let workers = arguments.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let (bar, clock) = (bar(requests.len(), what), Instant::now());
-    let passed_on = [arguments.name.clone(), "--seed".to_owned(), arguments.seed.to_string()];
+    let mut passed_on = vec![arguments.name.clone(), "--seed".to_owned(), arguments.seed.to_string()];
+    passed_on.extend(arguments.dtype.iter().map(|dtype| format!("--dtype={dtype}")));
     let answers = pool::ask(requests, &passed_on, workers, || bar.inc(1))?;
     bar.finish_and_clear();
     eprintln!("mutants: {} {what} in {:.0} s", requests.len(), clock.elapsed().as_secs_f64());

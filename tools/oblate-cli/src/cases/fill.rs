@@ -33,6 +33,8 @@ pub enum Fill {
     /// Stretches of 1,024 classes whose magnitudes are far apart, from row to row near the least, around 1, near the
     /// largest: statistics of parts of a row that differ by more than f32 holds meet.
     Stepped,
+    /// The last eight classes are a hundred times the others: one that is left out shows, however long the row.
+    Tail,
     /// A row, the middle one, has a NaN.
     NanRow,
     /// Row b has a NaN at class b, and row 0 nothing else than NaN.
@@ -83,6 +85,7 @@ impl Fill {
             Self::Subnormal => "subnormal",
             Self::Peak => "peak",
             Self::Stepped => "stepped",
+            Self::Tail => "tail",
             Self::NanRow => "nan_row",
             Self::NanEverywhere => "nan_everywhere",
             Self::Masked => "masked",
@@ -135,6 +138,7 @@ impl Fill {
                     *entry *= f64::powi(2.0, limits.steps[b % 3][k / 1024 % 3]);
                 }
             }
+            Self::Tail => row.iter_mut().rev().take(8).for_each(|entry| *entry *= 100.0),
             Self::NanRow if b == middle => row[one] = f64::NAN,
             Self::NanEverywhere if b == 0 => row.fill(f64::NAN),
             Self::NanEverywhere => {

@@ -176,6 +176,22 @@ pub(super) fn recipes(operation: &'static str, dtype: Dtype) -> Vec<Recipe> {
         let set = &[("label_smoothing", "1e-6"), ("lse_penalty", "100")];
         push(" smoothed lse_penalty=100", plain(7, 29, Fill::Largest, set));
     }
+    // The row's end at each place of a vector.
+    if let Some(&(label, set)) = formulas(operation).last() {
+        let warp = 3 * CHUNK_BYTES / 4 / element_bytes(dtype);
+        for [rows, classes] in [[5, warp], [3, 2500], [2, 60_000]] {
+            for more in 0..16 / element_bytes(dtype) {
+                push(label, plain(rows, classes + more, Fill::Tail, set));
+            }
+        }
+    }
+    // Rows that are ignored, whatever is in them.
+    let ignored = Options { ignored: true, ..Options::default() };
+    for &(label, set) in &formulas(operation)[..1] {
+        for [rows, classes] in [[13, 67], [13, 3 * CHUNK_BYTES / 4 / element_bytes(dtype)], [7, 2500], [7, 60_001]] {
+            push(label, Ingredients { options: ignored, ..plain(rows, classes, Fill::NanEverywhere, set) });
+        }
+    }
     streams(operation, dtype, |label, ingredients| push(label, ingredients));
     // More rows than threads of the reductions, several times over.
     for &(label, set) in &formulas(operation)[..1] {
@@ -238,6 +254,8 @@ fn shapes(dtype: Dtype) -> Vec<[usize; 2]> {
         let classes = chunks * CHUNK_BYTES / element_bytes(dtype);
         shapes.extend([[3, classes - 1], [3, classes], [3, classes + 1]]);
     }
+    // Three whole segments that no block keeps.
+    shapes.push([2, 48 * CHUNK_BYTES / element_bytes(dtype)]);
     for segment in [8 << 10, 16 << 10] {
         shapes.extend([[2, segment - 1], [2, segment], [2, segment + 1]]);
     }
