@@ -119,7 +119,7 @@ pub(crate) fn ptx(image: &[u8], capability: (u32, u32)) -> Result<String, ImageE
 }
 
 fn text(bytes: &[u8]) -> Result<String, ImageError> {
-    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
     match std::str::from_utf8(&bytes[..end]) {
         Ok(text) => Ok(text.to_owned()),
         Err(_) => Err(damaged("its PTX is not UTF-8")),

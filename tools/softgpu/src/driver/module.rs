@@ -108,9 +108,10 @@ impl Code {
         if modes.contract {
             contract(&mut module);
         }
-        let program = Arc::new(program::decode_for(&module, modes)?);
+        let text = Arc::clone(&module.text);
+        let program = Arc::new(program::decode_for(module, modes)?);
         let registers = cubin.map(|cubin| cubin::registers(&cubin)).unwrap_or_default();
-        Ok(Self { program, text: Arc::clone(&module.text), target: number, registers })
+        Ok(Self { program, text, target: number, registers })
     }
 
     /// Gives the variables memory in a context.

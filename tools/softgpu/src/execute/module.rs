@@ -93,14 +93,15 @@ impl Module {
 
     /// The source places of an instruction, the innermost first.
     pub(crate) fn source(&self, op: u32) -> Vec<SourceLine> {
+        let sources = &self.program.sources;
         let mut at = self.program.sites[op as usize].location;
         std::iter::from_fn(|| {
             let location = &self.program.locations[at? as usize];
             at = location.inlined_at;
             Some(SourceLine {
-                file: location.file.to_string(),
+                file: sources.file(location.file).to_owned(),
                 line: location.line,
-                function: location.function.as_deref().map(str::to_owned),
+                function: location.function.and_then(|start| sources.function(start)).map(str::to_owned),
             })
         })
         .collect()

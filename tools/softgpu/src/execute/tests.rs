@@ -37,7 +37,7 @@ fn run_module(text: &str, grid: u32, block: u32, words: &[u32], settings: &Setti
     let address = memory.allocate(words.len() as u64 * 4, Origin::Allocation).unwrap();
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     memory.write(address, &bytes).unwrap();
-    let program = decode(&parse(text).unwrap()).unwrap();
+    let program = decode(parse(text).unwrap()).unwrap();
     let function = program.functions.iter().position(|function| &*function.name == "k").unwrap() as u32;
     let module = Module::load(Arc::new(program), text.into(), &memory).unwrap();
     let report = run(&Launch {

@@ -595,7 +595,7 @@ mod tests {
                 operands.concat()
             );
             let module = parse(&text).unwrap_or_else(|error| panic!("{error}"));
-            let program = decode(&module).unwrap_or_else(|error| panic!("{}: {error}", line.syntax));
+            let program = decode(module).unwrap_or_else(|error| panic!("{}: {error}", line.syntax));
             let counted: Vec<_> = program.blocks.iter().flat_map(|block| &block.classes).collect();
             assert!(
                 counted.iter().any(|(class, _)| *class == line.class || base == "cvta" || base == "createpolicy"),

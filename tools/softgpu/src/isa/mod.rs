@@ -19,7 +19,7 @@
 //! The carry lives in a predicate that the decoder keeps for the purpose (`CC.CF`); after `sub.cc` it holds the borrow.
 //! A sink (`_`) among two results is [`NONE`](crate::program::NONE).
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::inspect::Class;
 use crate::numerics::{BF16, BF16x2, F16, F16x2, Float};
@@ -424,7 +424,7 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
 /// The row that PTX calls `name`: an opcode with its modifiers as written, or one of the spellings above for a form
 /// whose operands tell it from another.
 pub(crate) fn row(name: &str) -> Option<&'static Row> {
-    static ROWS: std::sync::OnceLock<HashMap<&'static str, &'static Row>> = std::sync::OnceLock::new();
+    static ROWS: std::sync::OnceLock<FxHashMap<&'static str, &'static Row>> = std::sync::OnceLock::new();
     let by_name = ROWS.get_or_init(|| rows().flat_map(|row| row.names.iter().map(move |name| (*name, row))).collect());
     by_name.get(name).copied()
 }

@@ -153,7 +153,7 @@ mod tests {
             let words: Vec<&str> = refused.words.split(' ').filter(|word| !word.starts_with('!')).collect();
             let opcode = words.join(".");
             let text = format!(".version 9.0\n.target sm_90\n.address_size 64\n.entry k() {{\n{opcode};\nret;\n}}\n");
-            let error = parse(&text).and_then(|module| decode(&module).map(drop)).unwrap_err();
+            let error = parse(&text).and_then(|module| decode(module).map(drop)).unwrap_err();
             let expected = format!("PTX line 5: {opcode} is refused: {} in \"{opcode};\"", refused.reason);
             assert_eq!(error.to_string(), expected);
         }

@@ -1,15 +1,13 @@
 //! Contraction: a multiplication and the addition that alone uses its product become one multiply-add, rounded once. The
 //! ISA lets ptxas do so where neither names a rounding; what nvcc wants fused it has mostly fused already.
 
-use smallvec::smallvec;
-
 use super::decode::ends_run;
-use crate::ptx::ast::{Base, Function, Instruction, Module, Operand, RegisterId};
+use crate::ptx::ast::{Base, Body, Instruction, Module, Operand, RegisterId};
 
 /// Fuses wherever it is allowed.
 pub(crate) fn contract(module: &mut Module) {
-    for function in &mut module.functions {
-        contract_function(function);
+    for body in module.functions.iter_mut().filter_map(|function| function.body.as_mut()) {
+        contract_body(body);
     }
 }
 
@@ -30,20 +28,20 @@ fn modifiers<'a>(opcode: &'a str, base: &str) -> Option<Modifiers<'a>> {
     words.is_empty().then_some(Modifiers { ftz, sat, kind })
 }
 
-/// How often each register is read and written, anywhere in the function.
+/// How often each register is read and written, anywhere in the body.
 struct Uses {
     reads: Vec<u32>,
     writes: Vec<u32>,
 }
 
 impl Uses {
-    fn of(function: &Function) -> Self {
-        let mut uses = Self { reads: vec![0; function.registers.len()], writes: vec![0; function.registers.len()] };
-        for instruction in &function.instructions {
+    fn of(body: &Body) -> Self {
+        let mut uses = Self { reads: vec![0; body.registers.len()], writes: vec![0; body.registers.len()] };
+        for instruction in &body.instructions {
             if let Some((register, _)) = instruction.guard {
                 uses.reads[register as usize] += 1;
             }
-            for (at, operand) in instruction.operands.iter().enumerate() {
+            for (at, operand) in body.operands(instruction).iter().enumerate() {
                 registers(operand, &mut |register| {
                     uses.reads[register as usize] += 1;
                     // Of the first operand it is not known here whether it is a result: it counts as both.
@@ -75,21 +73,21 @@ fn registers(operand: &Operand, each: &mut impl FnMut(RegisterId)) {
     }
 }
 
-fn contract_function(function: &mut Function) {
-    let uses = Uses::of(function);
+fn contract_body(body: &mut Body) {
+    let uses = Uses::of(body);
     let mut at = 0;
-    while at < function.instructions.len() {
-        match is_product(function, &uses, at).then(|| fusion(function, at)).flatten() {
-            Some(fusion) => fuse(function, at, fusion),
+    while at < body.instructions.len() {
+        match is_product(body, &uses, at).then(|| fusion(body, at)).flatten() {
+            Some(fusion) => fuse(body, at, fusion),
             None => at += 1,
         }
     }
 }
 
 /// A multiplication without a rounding, a guard or a saturation, whose product one instruction reads.
-fn is_product(function: &Function, uses: &Uses, at: usize) -> bool {
-    let instruction = &function.instructions[at];
-    let Some(Operand::Register(product)) = instruction.operands.first() else { return false };
+fn is_product(body: &Body, uses: &Uses, at: usize) -> bool {
+    let instruction = &body.instructions[at];
+    let Some(Operand::Register(product)) = body.operands(instruction).first() else { return false };
     instruction.guard.is_none()
         && instruction.operands.len() == 3
         && modifiers(&instruction.opcode, "mul").is_some_and(|modifiers| !modifiers.sat)
@@ -101,25 +99,34 @@ struct Fusion {
     /// Where the addition stands.
     sum: usize,
     /// A negation into the product's register, for a difference.
-    negation: Option<Instruction>,
-    multiply_add: Instruction,
+    negation: Option<New>,
+    multiply_add: New,
+}
+
+/// An instruction that is no part of the body yet.
+struct New {
+    opcode: String,
+    operands: Vec<Operand>,
 }
 
 /// The addition that uses the product, in the same run of instructions, if the two may be fused.
-fn fusion(function: &Function, product: usize) -> Option<Fusion> {
-    let multiply = &function.instructions[product];
+fn fusion(body: &Body, product: usize) -> Option<Fusion> {
+    let multiply = &body.instructions[product];
     let of_product = modifiers(&multiply.opcode, "mul")?;
-    let [own @ Operand::Register(register), a, b] = &multiply.operands[..] else { return None };
-    for (sum, add) in function.instructions.iter().enumerate().skip(product + 1) {
+    let [own @ Operand::Register(register), a, b] = body.operands(multiply) else { return None };
+    for (sum, add) in body.instructions.iter().enumerate().skip(product + 1) {
         // Another run begins at a label, and ends with a jump.
-        if function.labels.iter().any(|&label| label as usize == sum) || ends_run(&add.opcode) {
+        if body.labels.iter().any(|&label| label as usize == sum) || ends_run(&add.opcode) {
             return None;
         }
         let mut reads = false;
-        add.operands.iter().skip(1).for_each(|operand| registers(operand, &mut |read| reads |= read == *register));
+        body.operands(add)
+            .iter()
+            .skip(1)
+            .for_each(|operand| registers(operand, &mut |read| reads |= read == *register));
         if !reads {
             let mut loses_factor = false;
-            if let Some(result) = add.operands.first() {
+            if let Some(result) = body.operands(add).first() {
                 registers(result, &mut |written| {
                     let written = Operand::Register(written);
                     loses_factor |= *a == written || *b == written;
@@ -132,17 +139,14 @@ fn fusion(function: &Function, product: usize) -> Option<Fusion> {
         }
         let subtracts = add.opcode.starts_with("sub.");
         let of_sum = modifiers(&add.opcode, if subtracts { "sub" } else { "add" })?;
-        let [d, x, y] = &add.operands[..] else { return None };
+        let [d, x, y] = body.operands(add) else { return None };
         if (of_sum.ftz, of_sum.kind) != (of_product.ftz, of_product.kind) || add.guard.is_some() {
             return None;
         }
         // a b - c is a b + (-c), and c - a b is (-a) b + c.
         let (addend, negated) = if x == own { (y, y) } else { (x, a) };
-        let negation = subtracts.then(|| Instruction {
-            opcode: format!("neg.{}", of_sum.kind).into(),
-            operands: smallvec![own.clone(), negated.clone()],
-            ..add.clone()
-        });
+        let negation = subtracts
+            .then(|| New { opcode: format!("neg.{}", of_sum.kind), operands: vec![own.clone(), negated.clone()] });
         let [factor, addend] = match (subtracts, x == own) {
             (false, _) => [a, addend],
             (true, true) => [a, own],
@@ -150,25 +154,32 @@ fn fusion(function: &Function, product: usize) -> Option<Fusion> {
         };
         let ftz = if of_sum.ftz { ".ftz" } else { "" };
         let sat = if of_sum.sat { ".sat" } else { "" };
-        let multiply_add = Instruction {
-            opcode: format!("fma.rn{ftz}{sat}.{}", of_sum.kind).into(),
-            operands: smallvec![d.clone(), factor.clone(), b.clone(), addend.clone()],
-            ..add.clone()
+        let multiply_add = New {
+            opcode: format!("fma.rn{ftz}{sat}.{}", of_sum.kind),
+            operands: vec![d.clone(), factor.clone(), b.clone(), addend.clone()],
         };
         return Some(Fusion { sum, negation, multiply_add });
     }
     None
 }
 
-fn fuse(function: &mut Function, product: usize, fusion: Fusion) {
+fn fuse(body: &mut Body, product: usize, fusion: Fusion) {
     let Fusion { sum, negation, multiply_add } = fusion;
-    function.instructions[sum] = multiply_add;
-    function.instructions.remove(product);
+    let mut in_place_of_sum = |New { opcode, operands }| {
+        let first = body.operands.len();
+        body.operands.extend(operands);
+        let operands = [first, body.operands.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        let sum = body.instructions[sum].clone();
+        Instruction { opcode: opcode.into(), operands: operands[0]..operands[1], ..sum }
+    };
+    let negation = negation.map(&mut in_place_of_sum);
+    body.instructions[sum] = in_place_of_sum(multiply_add);
+    body.instructions.remove(product);
     if let Some(negation) = negation {
-        function.instructions.insert(sum - 1, negation);
+        body.instructions.insert(sum - 1, negation);
         return; // as many as before: labels stay where they are
     }
-    for label in function.labels.iter_mut().filter(|label| **label as usize > product) {
+    for label in body.labels.iter_mut().filter(|label| **label as usize > product) {
         *label -= 1;
     }
 }
@@ -186,7 +197,8 @@ mod tests {
         );
         let mut module = parse(&text).unwrap();
         contract(&mut module);
-        module.functions[0].instructions.iter().map(|instruction| instruction.opcode.to_string()).collect()
+        let body = module.functions[0].body.as_ref().unwrap();
+        body.instructions.iter().map(|instruction| instruction.opcode.to_string()).collect()
     }
 
     #[test]

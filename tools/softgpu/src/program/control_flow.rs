@@ -11,7 +11,7 @@ pub(crate) struct TooDeep;
 
 /// The reachable blocks of a graph in layout order, the entry (block 0) first. Along every edge but a loop's back edge
 /// the order ascends, as far as the graph is reducible; a loop's blocks follow each other, its exits come after them.
-pub(crate) fn layout(successors: &[Vec<usize>]) -> Result<Vec<usize>, TooDeep> {
+pub(crate) fn layout(successors: &[&[usize]]) -> Result<Vec<usize>, TooDeep> {
     if successors.is_empty() {
         return Ok(Vec::new());
     }
@@ -26,7 +26,7 @@ pub(crate) fn layout(successors: &[Vec<usize>]) -> Result<Vec<usize>, TooDeep> {
 }
 
 /// Depth-first from block 0, without recursion: a kernel may have thousands of blocks.
-fn reverse_post_order(successors: &[Vec<usize>]) -> Vec<usize> {
+fn reverse_post_order(successors: &[&[usize]]) -> Vec<usize> {
     let mut seen = vec![false; successors.len()];
     let mut order = Vec::with_capacity(successors.len());
     let mut stack = vec![(0, 0)];
@@ -49,7 +49,7 @@ fn reverse_post_order(successors: &[Vec<usize>]) -> Vec<usize> {
 
 /// The immediate dominator of each block (Cooper, Harvey and Kennedy 2001); its own for the entry, `usize::MAX` where
 /// unreachable.
-fn dominators(successors: &[Vec<usize>], order: &[usize]) -> Vec<usize> {
+fn dominators(successors: &[&[usize]], order: &[usize]) -> Vec<usize> {
     let mut rank = vec![usize::MAX; successors.len()];
     order.iter().enumerate().for_each(|(i, &block)| rank[block] = i);
     let mut predecessors = vec![Vec::new(); successors.len()];
@@ -99,7 +99,7 @@ struct Loops {
 }
 
 impl Loops {
-    fn find(successors: &[Vec<usize>], order: &[usize]) -> Self {
+    fn find(successors: &[&[usize]], order: &[usize]) -> Self {
         let count = successors.len();
         let dominator = dominators(successors, order);
         let dominates = |a: usize, mut b: usize| {
@@ -171,7 +171,7 @@ impl Loops {
     }
 
     /// Appends the blocks of a region: a topological order of its own blocks and its inner loops, each of those whole.
-    fn lay_out(&self, region: Option<usize>, order: &[usize], successors: &[Vec<usize>], laid_out: &mut Vec<usize>) {
+    fn lay_out(&self, region: Option<usize>, order: &[usize], successors: &[&[usize]], laid_out: &mut Vec<usize>) {
         let holds = |&block: &usize| region.is_none_or(|region| self.loops[region].contains[block]);
         let blocks: Vec<usize> = order.iter().copied().filter(holds).collect();
         let node = |block| match self.member(region, block) {
@@ -233,7 +233,15 @@ fn topological(entry: usize, edges: &[Vec<usize>]) -> Vec<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{MOST_DEEP, TooDeep, layout};
+    use super::{MOST_DEEP, TooDeep};
+
+    fn slices(successors: &[Vec<usize>]) -> Vec<&[usize]> {
+        successors.iter().map(|list| &list[..]).collect()
+    }
+
+    fn layout(successors: &[Vec<usize>]) -> Result<Vec<usize>, TooDeep> {
+        super::layout(&slices(successors))
+    }
 
     #[test]
     fn the_exit_of_a_loop_follows_the_whole_loop() {
@@ -301,6 +309,7 @@ mod tests {
             prop_assert_eq!(sorted, reached);
             // A block that is reached back from a later one, and dominates it, has their whole loop in between.
             let at = |block| order.iter().position(|&b| b == block).unwrap();
+            let successors = slices(&successors);
             let order_of_graph = super::reverse_post_order(&successors);
             for l in super::Loops::find(&successors, &order_of_graph).loops {
                 let places: Vec<usize> = (0..12).filter(|&b| l.contains[b]).map(at).collect();

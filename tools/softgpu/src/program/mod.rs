@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::inspect::{Class, FloatType};
 use crate::isa::Row;
-use crate::ptx::ast::{Space, Special};
+use crate::ptx::ast::{Location, Sources, Space, Special};
 use crate::races::clocks::Reach;
 
 /// Index of a register slot within a function's window of the register file.
@@ -372,16 +372,6 @@ pub(crate) enum Relocation {
     Function(u32),
 }
 
-/// A source place, with the chain of calls that were inlined, the innermost first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) file: Arc<str>,
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-    pub(crate) function: Option<Arc<str>>,
-    pub(crate) inlined_at: Option<u32>,
-}
-
 /// A decoded module.
 #[derive(Debug, Default)]
 pub(crate) struct Program {
@@ -405,4 +395,6 @@ pub(crate) struct Program {
     pub(crate) dynamic_specials: Vec<Special>,
     pub(crate) variables: Vec<Variable>,
     pub(crate) locations: Vec<Location>,
+    /// What locations name.
+    pub(crate) sources: Sources,
 }

@@ -99,7 +99,7 @@ struct Interval {
 /// lane that writes its own part of a shared slot must not meet another lane's part of another register.
 pub(crate) fn assign(widths: &[u8], first: Slot, blocks: &[Span], steps: &[Step]) -> Result<Assignment, TooManySlots> {
     let mut intervals = intervals(widths.len(), blocks, steps);
-    intervals.sort_by_key(|interval| (interval.first, interval.register));
+    intervals.sort_unstable_by_key(|interval| (interval.first, interval.register));
     let mut slots = vec![NONE; widths.len()];
     let mut next = usize::from(first);
     for width in [1, 2] {

@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
+use rustc_hash::FxHashMap;
 
-/// Index into [`Function::registers`]. Scopes are lexical in PTX; the parser has resolved them, so an id is one register.
+/// Index into [`Body::registers`]. Scopes are lexical in PTX; the parser has resolved them, so an id is one register.
 pub(crate) type RegisterId = u32;
-/// Index into [`Function::labels`].
+/// Index into [`Body::labels`].
 pub(crate) type LabelId = u32;
-/// Index into [`Module::variables`] or, with [`Scope::Function`], [`Function::variables`].
+/// Index into [`Module::variables`] or, with [`Scope::Function`], [`Body::variables`].
 pub(crate) type VariableId = u32;
 
 /// One translation unit.
@@ -23,8 +23,8 @@ pub(crate) struct Module {
     pub(crate) variables: Vec<Variable>,
     /// Kernels and functions that have a body, and prototypes of those that have none (`vprintf`).
     pub(crate) functions: Vec<Function>,
-    /// `.loc` places; [`Instruction::location`] points here.
-    pub(crate) locations: Vec<Location>,
+    /// What [`Body::locations`] name.
+    pub(crate) sources: Sources,
     /// The text, for messages.
     pub(crate) text: Arc<str>,
 }
@@ -36,16 +36,39 @@ impl Module {
     }
 }
 
-/// A `.loc`: file, line, column, and where it was inlined.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A `.loc`: a place of the source, and where it was inlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Location {
-    pub(crate) file: Arc<str>,
+    /// Of [`Sources::file`].
+    pub(crate) file: u32,
     pub(crate) line: u32,
     pub(crate) column: u32,
-    /// The function whose body this line is, as its `.debug_str` says, where it was inlined.
-    pub(crate) function: Option<Arc<str>>,
-    /// Index into [`Module::locations`] of the call.
+    /// The function whose body this line is, where it was inlined: of [`Sources::function`].
+    pub(crate) function: Option<u32>,
+    /// Index into [`Body::locations`] of the call.
     pub(crate) inlined_at: Option<u32>,
+}
+
+/// What locations name by number: looked up once somebody wants to read it.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    /// By the number that the text gives them.
+    pub(crate) files: FxHashMap<u32, Arc<str>>,
+    /// The bytes of `.debug_str`.
+    pub(crate) strings: Vec<u8>,
+}
+
+impl Sources {
+    /// Empty if the text does not say.
+    pub(crate) fn file(&self, number: u32) -> &str {
+        self.files.get(&number).map_or("", |name| name)
+    }
+
+    /// The string that begins so far into `.debug_str`.
+    pub(crate) fn function(&self, start: u32) -> Option<&str> {
+        let bytes = self.strings.get(start as usize..)?;
+        std::str::from_utf8(&bytes[..memchr::memchr(0, bytes)?]).ok()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -157,7 +180,6 @@ pub(crate) enum Initial {
 pub(crate) struct Function {
     pub(crate) name: Arc<str>,
     pub(crate) is_entry: bool,
-    pub(crate) has_body: bool,
     pub(crate) returns: Vec<Variable>,
     pub(crate) params: Vec<Variable>,
     /// `.maxntid`, `.reqntid`: threads of a block as x, y, z.
@@ -165,16 +187,42 @@ pub(crate) struct Function {
     pub(crate) required_threads: Option<[u32; 3]>,
     pub(crate) min_blocks: Option<u32>,
     pub(crate) max_registers: Option<u32>,
+    pub(crate) line: u32,
+    /// None of a prototype.
+    pub(crate) body: Option<Body>,
+}
+
+impl Function {
+    /// Those of its body.
+    pub(crate) fn variables(&self) -> &[Variable] {
+        self.body.as_ref().map_or(&[], |body| &body.variables)
+    }
+}
+
+/// What stands between a function's braces.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
     /// One entry per declared register.
     pub(crate) registers: Vec<Register>,
     /// `.local`, `.shared` and call-scope `.param` variables of the body.
     pub(crate) variables: Vec<Variable>,
-    /// For each label, the index of the instruction that follows it ([`Function::instructions`]'s length at the end).
+    /// For each label, the index of the instruction that follows it ([`Body::instructions`]'s length at the end).
     pub(crate) labels: Vec<u32>,
     /// `.branchtargets` lists of `brx.idx` and `.calltargets`, by name.
     pub(crate) branch_targets: Vec<Vec<LabelId>>,
     pub(crate) instructions: Vec<Instruction>,
-    pub(crate) line: u32,
+    /// Those of all instructions.
+    pub(crate) operands: Vec<Operand>,
+    /// `.loc` places; [`Instruction::location`] points here.
+    pub(crate) locations: Vec<Location>,
+}
+
+impl Body {
+    /// What an instruction of this body works on.
+    #[inline]
+    pub(crate) fn operands(&self, of: &Instruction) -> &[Operand] {
+        &self.operands[of.operands.start as usize..of.operands.end as usize]
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -190,10 +238,11 @@ pub(crate) struct Instruction {
     pub(crate) guard: Option<(RegisterId, bool)>,
     /// With every modifier, as written: `ld.global.nc.v4.u32`.
     pub(crate) opcode: Arc<str>,
-    pub(crate) operands: SmallVec<[Operand; 4]>,
+    /// Of [`Body::operands`].
+    pub(crate) operands: Range<u32>,
     /// Line of the PTX text, from 1.
     pub(crate) line: u32,
-    /// Index into [`Module::locations`].
+    /// Index into [`Body::locations`].
     pub(crate) location: Option<u32>,
 }
 
@@ -234,7 +283,7 @@ pub(crate) enum Operand {
     },
     Function(Arc<str>),
     Label(LabelId),
-    /// Index into [`Function::branch_targets`].
+    /// Index into [`Body::branch_targets`].
     Targets(u32),
     /// The `.callprototype` of an indirect call, which says no more than the arguments' declarations do.
     Prototype,

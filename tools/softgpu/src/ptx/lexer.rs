@@ -26,7 +26,7 @@ pub(super) enum Token<'a> {
     End,
 }
 
-/// A token as it is kept: half as large, for there are hundreds of thousands.
+/// A token as it is made and kept: half as large, for there are hundreds of thousands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lexeme {
     /// Of a number its bits, of a text its start and, in the upper half, its length.
@@ -50,23 +50,9 @@ enum Kind {
 }
 
 impl Lexeme {
-    fn new(token: Token<'_>, line: u32, source: &str) -> Self {
-        let place = |text: &str| {
-            let start = text.as_ptr().addr() - source.as_ptr().addr();
-            start as u64 | (text.len() as u64) << 32
-        };
-        let (kind, payload) = match token {
-            Token::Word(text) => (Kind::Word, place(text)),
-            Token::Directive(text) => (Kind::Directive, place(text)),
-            Token::Location(text) => (Kind::Location, place(text)),
-            Token::Integer(bits) => (Kind::Integer, bits),
-            Token::F32(bits) => (Kind::F32, u64::from(bits)),
-            Token::F64(bits) => (Kind::F64, bits),
-            Token::Text(text) => (Kind::Text, place(text)),
-            Token::Mark(byte) => (Kind::Mark, u64::from(byte)),
-            Token::End => (Kind::End, 0),
-        };
-        Self { payload, line, kind }
+    #[inline(always)]
+    pub(super) fn is_mark(&self, byte: u8) -> bool {
+        self.kind == Kind::Mark && self.payload == u64::from(byte)
     }
 
     /// `source` is the text that was lexed.
@@ -97,6 +83,10 @@ pub(super) struct Lexed {
     pub(super) lexemes: Vec<Lexeme>,
     /// By the lexeme of an opening brace, the lexemes of the labels directly in it: they may be used before they come.
     pub(super) labels: FxHashMap<usize, Vec<usize>>,
+    /// By the lexeme of an opening brace that is in no other, the lexeme of its closing one.
+    pub(super) ends: FxHashMap<usize, usize>,
+    /// `.global` and `.const` within braces, ascending: variables that outlive the function they are declared in.
+    pub(super) statics: Vec<usize>,
 }
 
 /// All tokens of `source`.
@@ -105,28 +95,43 @@ pub(super) fn lex(source: &str) -> Result<Lexed, PtxError> {
         return Err(PtxError::new(source, 1, "a text of 4 GiB or more"));
     }
     let mut lexer = Lexer { source, bytes: source.as_bytes(), at: 0, line: 1 };
-    let mut lexemes: Vec<Lexeme> = Vec::with_capacity(source.len() / 6);
-    let mut labels: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
+    let mut lexed = Lexed {
+        lexemes: Vec::with_capacity(source.len() / 6),
+        labels: FxHashMap::default(),
+        ends: FxHashMap::default(),
+        statics: Vec::new(),
+    };
     let mut open = Vec::new();
     loop {
         lexer.skip_space()?;
         let line = lexer.line;
-        let token = lexer.token()?;
-        match token {
-            Token::Mark(b'{') => open.push(lexemes.len()),
-            Token::Mark(b'}') => {
-                open.pop();
+        let (kind, payload) = lexer.token()?;
+        let at = lexed.lexemes.len();
+        match kind {
+            Kind::Mark if payload == u64::from(b'{') => open.push(at),
+            Kind::Mark if payload == u64::from(b'}') => {
+                if let (Some(brace), true) = (open.pop(), open.is_empty()) {
+                    lexed.ends.insert(brace, at);
+                }
             }
-            Token::Mark(b':') if lexemes.last().is_some_and(|last| last.kind == Kind::Word) => {
+            Kind::Mark
+                if payload == u64::from(b':') && lexed.lexemes.last().is_some_and(|last| last.kind == Kind::Word) =>
+            {
                 if let Some(&brace) = open.last() {
-                    labels.entry(brace).or_default().push(lexemes.len() - 1);
+                    lexed.labels.entry(brace).or_default().push(at - 1);
+                }
+            }
+            Kind::Directive if !open.is_empty() => {
+                let lexeme = Lexeme { payload, line, kind };
+                if matches!(lexeme.token(source), Token::Directive(".global" | ".const")) {
+                    lexed.statics.push(at);
                 }
             }
             _ => {}
         }
-        lexemes.push(Lexeme::new(token, line, source));
-        if token == Token::End {
-            return Ok(Lexed { lexemes, labels });
+        lexed.lexemes.push(Lexeme { payload, line, kind });
+        if kind == Kind::End {
+            return Ok(lexed);
         }
     }
 }
@@ -188,30 +193,39 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn token(&mut self) -> Result<Token<'a>, PtxError> {
-        let Some(&byte) = self.bytes.get(self.at) else { return Ok(Token::End) };
+    /// What a lexeme keeps of a piece of the text, from `start` to here.
+    #[inline(always)]
+    fn piece(&self, start: usize, end: usize) -> u64 {
+        start as u64 | ((end - start) as u64) << 32
+    }
+
+    #[inline(always)]
+    fn token(&mut self) -> Result<(Kind, u64), PtxError> {
+        let Some(&byte) = self.bytes.get(self.at) else { return Ok((Kind::End, 0)) };
         let start = self.at;
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | b'%' => {
                 self.at += 1;
                 self.skip_suffix(true);
-                Ok(Token::Word(&self.source[start..self.at]))
+                Ok((Kind::Word, self.piece(start, self.at)))
             }
             b'.' if follows(self.peek(1)) => {
                 self.at += 1;
                 self.skip_suffix(false);
-                match &self.source[start..self.at] {
-                    ".loc" => Ok(Token::Location(self.rest_of_line())),
-                    directive => Ok(Token::Directive(directive)),
+                if &self.bytes[start..self.at] != b".loc" {
+                    return Ok((Kind::Directive, self.piece(start, self.at)));
                 }
+                let start = self.at;
+                self.skip_rest_of_line();
+                Ok((Kind::Location, self.piece(start, self.at)))
             }
             b'0'..=b'9' => self.number(),
             b'"' => {
-                let rest = &self.source[start + 1..];
-                match rest.find(['"', '\n']) {
-                    Some(length) if rest.as_bytes()[length] == b'"' => {
+                let rest = &self.bytes[start + 1..];
+                match memchr::memchr2(b'"', b'\n', rest) {
+                    Some(length) if rest[length] == b'"' => {
                         self.at += length + 2;
-                        Ok(Token::Text(&rest[..length]))
+                        Ok((Kind::Text, self.piece(start + 1, start + 1 + length)))
                     }
                     _ => Err(self.error("a string without an end")),
                 }
@@ -219,7 +233,7 @@ impl<'a> Lexer<'a> {
             b';' | b',' | b'{' | b'}' | b'(' | b')' | b'[' | b']' | b'<' | b'>' | b'@' | b'!' | b'|' | b'+' | b'-'
             | b':' | b'=' => {
                 self.at += 1;
-                Ok(Token::Mark(byte))
+                Ok((Kind::Mark, u64::from(byte)))
             }
             _ => {
                 let character = self.source[self.at..].chars().next().unwrap_or('\u{fffd}');
@@ -229,19 +243,17 @@ impl<'a> Lexer<'a> {
     }
 
     /// Up to the end of the line or to a comment.
-    fn rest_of_line(&mut self) -> &'a str {
-        let rest = &self.source[self.at..];
-        let line = &rest[..memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())];
-        let line = &line[..memchr::memchr(b'/', line.as_bytes()).unwrap_or(line.len())];
-        self.at += line.len();
-        line
+    fn skip_rest_of_line(&mut self) {
+        let rest = &self.bytes[self.at..];
+        self.at += memchr::memchr2(b'\n', b'/', rest).unwrap_or(rest.len());
     }
 
     /// Letters and digits, `::` between them, and with `dots` what follows by a dot.
     fn skip_suffix(&mut self, dots: bool) {
         loop {
+            let rest = &self.bytes[self.at..];
+            self.at += rest.iter().position(|&byte| !follows(byte)).unwrap_or(rest.len());
             match self.peek(0) {
-                byte if follows(byte) => self.at += 1,
                 b'.' if dots && follows(self.peek(1)) => self.at += 2,
                 b':' if self.peek(1) == b':' && follows(self.peek(2)) => self.at += 3,
                 _ => return,
@@ -249,7 +261,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Token<'a>, PtxError> {
+    fn number(&mut self) -> Result<(Kind, u64), PtxError> {
         let start = self.at;
         let prefix = if self.peek(0) == b'0' { self.peek(1) } else { 0 };
         while self.peek(0).is_ascii_alphanumeric() {
@@ -268,7 +280,7 @@ impl<'a> Lexer<'a> {
             }
             let text = &self.source[start..self.at];
             return match text.parse::<f64>() {
-                Ok(value) => Ok(Token::F64(value.to_bits())),
+                Ok(value) => Ok((Kind::F64, value.to_bits())),
                 Err(_) => Err(self.error(format!("a malformed number {text}"))),
             };
         }
@@ -283,12 +295,12 @@ impl<'a> Lexer<'a> {
         let unsigned = text.strip_suffix('U').unwrap_or(text);
         let integer = |from: usize, radix: u32| u64::from_str_radix(unsigned.get(from..).unwrap_or(""), radix).ok();
         let token = match prefix {
-            b'f' | b'F' => digits(2, 16, Some(8)).and_then(|bits| u32::try_from(bits).ok()).map(Token::F32),
-            b'd' | b'D' => digits(2, 16, Some(16)).map(Token::F64),
-            b'x' | b'X' => integer(2, 16).map(Token::Integer),
-            b'b' | b'B' => integer(2, 2).map(Token::Integer),
-            b'0'..=b'9' => integer(1, 8).map(Token::Integer),
-            _ => integer(0, 10).map(Token::Integer),
+            b'f' | b'F' => digits(2, 16, Some(8)).map(|bits| (Kind::F32, bits)),
+            b'd' | b'D' => digits(2, 16, Some(16)).map(|bits| (Kind::F64, bits)),
+            b'x' | b'X' => integer(2, 16).map(|bits| (Kind::Integer, bits)),
+            b'b' | b'B' => integer(2, 2).map(|bits| (Kind::Integer, bits)),
+            b'0'..=b'9' => integer(1, 8).map(|bits| (Kind::Integer, bits)),
+            _ => integer(0, 10).map(|bits| (Kind::Integer, bits)),
         };
         token.ok_or_else(|| self.error(format!("a malformed number {text}")))
     }

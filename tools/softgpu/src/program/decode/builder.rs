@@ -1,27 +1,36 @@
 //! Operations from instructions: operands to slots, constants, guards.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::lanes::Shape;
 use super::layout::Layout;
 use super::{Constants, Specials};
-use crate::inspect::{Class, flops};
+use crate::inspect::{Class, FloatType, flops};
 use crate::isa::forms::{self, Build, Matched};
 use crate::isa::{self, Row, refused};
 use crate::numerics::Modes;
 use crate::program::slots::{Assignment, Step};
 use crate::program::{Block, Constant, Kind, NONE, Op, Program, Site, Slot};
 use crate::ptx::PtxError;
-use crate::ptx::ast::{self, Instruction, Module, Operand, RegisterId, Scope, Space, Special, Type};
+use crate::ptx::ast::{self, Body, Instruction, Module, Operand, RegisterId, Scope, Space, Special, Type};
 
 /// What opcodes mean, by their text.
-pub(super) type Forms = FxHashMap<Arc<str>, Meaning>;
+pub(super) type Forms = FxHashMap<Arc<str>, Opcode>;
+
+/// All that is found out from an opcode's text, once.
+#[derive(Clone)]
+pub(super) struct Opcode {
+    meaning: Meaning,
+    flops: Option<(FloatType, u32)>,
+}
 
 #[derive(Clone)]
-pub(super) enum Meaning {
-    Row(&'static Row),
-    Form(Arc<Matched>),
+enum Meaning {
+    Row(&'static Row, Shape),
+    Form(Rc<Matched>),
     /// Found by its operands: packing, predicates in pairs.
     ByOperands,
 }
@@ -47,19 +56,19 @@ pub(in crate::program) fn ends_run(opcode: &str) -> bool {
 }
 
 /// How a run that ends with `last` goes on, and where it branches to.
-pub(super) fn exit(function: &ast::Function, last: Option<&Instruction>, labels: &[usize]) -> (Exit, Vec<usize>) {
+pub(super) fn exit(body: &ast::Body, last: Option<&Instruction>, labels: &[usize]) -> (Exit, Vec<usize>) {
     let Some(last) = last else { return (Exit::Falls, Vec::new()) };
     let mut targets = Vec::new();
     let leaves = match base(&last.opcode) {
         "bra" => {
-            if let Some(Operand::Label(label)) = last.operands.first() {
+            if let Some(Operand::Label(label)) = body.operands(last).first() {
                 targets.push(labels[*label as usize]);
             }
             true
         }
         "brx" => {
-            if let Some(Operand::Targets(list)) = last.operands.get(1) {
-                targets.extend(function.branch_targets[*list as usize].iter().map(|&label| labels[label as usize]));
+            if let Some(Operand::Targets(list)) = body.operands(last).get(1) {
+                targets.extend(body.branch_targets[*list as usize].iter().map(|&label| labels[label as usize]));
                 targets.sort_unstable();
                 targets.dedup();
             }
@@ -84,18 +93,27 @@ unsafe fn not_lanes(_: *mut u32, op: &Op) {
     unreachable!("{:?} is run by the executor itself", op.kind)
 }
 
-/// Makes operations; the first time round only notes what they read and write.
-pub(super) struct Builder<'a> {
+/// The function that is decoded, and what it is part of.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    /// Its functions without their bodies.
     pub(super) module: &'a Module,
     pub(super) layout: &'a Layout,
+    pub(super) modes: Modes,
     /// Index into [`Module::functions`].
     pub(super) index: usize,
     pub(super) function: &'a ast::Function,
+    pub(super) body: &'a Body,
+}
+
+/// Makes operations; the first time round only notes what they read and write.
+pub(super) struct Builder<'a> {
+    pub(super) of: Source<'a>,
     forms: &'a mut Forms,
     pub(super) program: &'a mut Program,
-    pub(super) modes: Modes,
-    /// The instruction that is being built.
+    /// The instruction that is being built, and its floating-point operations.
     pub(super) at: Option<&'a Instruction>,
+    flops: Option<(FloatType, u32)>,
     /// Registers of the decoder's own come after the function's: their bytes.
     own: Vec<u8>,
     carry: Option<RegisterId>,
@@ -122,23 +140,13 @@ struct Placed {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(
-        module: &'a Module,
-        layout: &'a Layout,
-        index: usize,
-        forms: &'a mut Forms,
-        program: &'a mut Program,
-        modes: Modes,
-    ) -> Self {
+    pub(super) fn new(of: Source<'a>, forms: &'a mut Forms, program: &'a mut Program) -> Self {
         Self {
-            module,
-            layout,
-            index,
-            function: &module.functions[index],
+            of,
             forms,
             program,
-            modes,
             at: None,
+            flops: None,
             own: Vec::new(),
             carry: None,
             step: Step::default(),
@@ -152,9 +160,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn place(&mut self, given: &Assignment, base: u32, block_ops: Vec<u32>, label_blocks: Vec<u32>) {
-        debug_assert_eq!(base as usize, self.program.ops.len());
-        self.placed = Some(Placed { slots: given.slots.clone(), registers: given.count, block_ops, label_blocks });
+    pub(super) fn place(&mut self, given: Assignment, block_ops: Vec<u32>, label_blocks: Vec<u32>) {
+        self.placed = Some(Placed { slots: given.slots, registers: given.count, block_ops, label_blocks });
     }
 
     pub(super) fn op_count(&self) -> u32 {
@@ -163,7 +170,7 @@ impl<'a> Builder<'a> {
 
     /// What was noted so far: the steps, and the slots that each register is wide.
     pub(super) fn survey(&mut self) -> (Vec<Step>, Vec<u8>) {
-        let declared = self.function.registers.iter().map(|register| register_bytes(register.kind));
+        let declared = self.of.body.registers.iter().map(|register| register_bytes(register.kind));
         let widths = declared.chain(self.own.iter().copied()).map(|bytes| if bytes == 8 { 2 } else { 1 }).collect();
         (std::mem::take(&mut self.steps), widths)
     }
@@ -186,13 +193,13 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn error(&self, what: impl Into<String>) -> PtxError {
-        PtxError::new(&self.module.text, self.at.map_or(self.function.line, |at| at.line), what)
+        PtxError::new(&self.of.module.text, self.at.map_or(self.of.function.line, |at| at.line), what)
     }
 
     pub(super) fn register_bytes(&self, id: RegisterId) -> u8 {
-        let declared = self.function.registers.len();
+        let declared = self.of.body.registers.len();
         match (id as usize).checked_sub(declared) {
-            None => register_bytes(self.function.registers[id as usize].kind),
+            None => register_bytes(self.of.body.registers[id as usize].kind),
             Some(own) => self.own[own],
         }
     }
@@ -200,7 +207,7 @@ impl<'a> Builder<'a> {
     /// A register of the decoder's own.
     pub(super) fn temporary(&mut self, bytes: u8) -> RegisterId {
         self.own.push(bytes);
-        u32::try_from(self.function.registers.len() + self.own.len() - 1).unwrap_or(u32::MAX)
+        u32::try_from(self.of.body.registers.len() + self.own.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// The condition code register: a predicate.
@@ -286,13 +293,12 @@ impl<'a> Builder<'a> {
             None => Op { lanes: not_lanes, kind, guard_negated: false, guard: NONE, d, s, extra, wide: [false; 2] },
         };
         self.program.ops.push(Op { guard_negated, guard: slot, ..op });
-        let (ptx_line, location) = self.at.map_or((self.function.line, None), |at| (at.line, at.location));
+        let (ptx_line, location) = self.at.map_or((self.of.function.line, None), |at| (at.line, at.location));
         self.program.sites.push(Site { ptx_line, location });
         let block = self.program.blocks.len() - 1;
         self.program.block_of.push(u32::try_from(block).unwrap_or(u32::MAX));
         if let Some(class) = class {
-            let flops = self.at.and_then(|at| flops(&at.opcode));
-            self.program.blocks[block].count(class, flops);
+            self.program.blocks[block].count(class, self.flops);
         }
     }
 
@@ -327,9 +333,10 @@ impl<'a> Builder<'a> {
         self.push(Kind::Branch, None, None, [NONE; 2], [NONE; 4], target, true);
     }
 
-    pub(super) fn implicit_return(&mut self, function: &ast::Function) {
+    pub(super) fn implicit_return(&mut self) {
         self.at = None;
-        let kind = if function.is_entry { Kind::Exit } else { Kind::Return };
+        self.flops = None;
+        let kind = if self.of.function.is_entry { Kind::Exit } else { Kind::Return };
         self.push(kind, None, None, [NONE; 2], [NONE; 4], 0, true);
     }
 
@@ -348,7 +355,7 @@ impl<'a> Builder<'a> {
         if has == bytes {
             return Ok(());
         }
-        let name = self.function.registers.get(id as usize).map_or("a register", |it| self.module.name(it));
+        let name = self.of.body.registers.get(id as usize).map_or("a register", |it| self.of.module.name(it));
         Err(self.error(format!("{name} has {}, expected {}", bits(has), bits(bytes))))
     }
 
@@ -383,7 +390,7 @@ impl<'a> Builder<'a> {
             Operand::Special(special) => self.special(*special, bytes),
             Operand::Variable { scope, id, offset } => self.address_of(*scope, *id, *offset, bytes),
             Operand::Function(name) => {
-                let id = self.layout.function_ids.get(name).copied();
+                let id = self.of.layout.function_ids.get(name).copied();
                 let Some(id) = id else { return Err(self.error(format!("function {name} has no body"))) };
                 if bytes == 8 {
                     Ok(self.constant(Constant::Function(id)))
@@ -473,13 +480,13 @@ impl<'a> Builder<'a> {
                 let at = self.shared_offset(scope, id)?.cast_signed().wrapping_add(offset);
                 Ok(self.integer(at, bytes))
             }
-            Space::Global | Space::Const => match self.layout.variable_ids[id as usize] {
+            Space::Global | Space::Const => match self.of.layout.variable_ids[id as usize] {
                 Some(id) => wide(self, Constant::Variable(id, offset)),
                 None => Err(self.error("a variable without a place")),
             },
             _ => {
                 let at = self.frame_offset(scope, id).cast_signed().wrapping_add(offset);
-                if scope == Scope::Parameter && self.function.is_entry {
+                if scope == Scope::Parameter && self.of.function.is_entry {
                     Ok(self.integer(at, bytes))
                 } else {
                     wide(self, Constant::Local(at.cast_unsigned()))
@@ -490,23 +497,24 @@ impl<'a> Builder<'a> {
 
     pub(super) fn variable(&self, scope: Scope, id: u32) -> &'a ast::Variable {
         let list = match scope {
-            Scope::Module => &self.module.variables,
-            Scope::Function => &self.function.variables,
-            Scope::Parameter => &self.function.params,
-            Scope::Return => &self.function.returns,
+            Scope::Module => &self.of.module.variables,
+            Scope::Function => &self.of.body.variables,
+            Scope::Parameter => &self.of.function.params,
+            Scope::Return => &self.of.function.returns,
         };
         &list[id as usize]
     }
 
     pub(super) fn shared_offset(&self, scope: Scope, id: u32) -> Result<u64, PtxError> {
-        self.layout
-            .shared_offset(self.module, self.index, scope, id)
+        self.of
+            .layout
+            .shared_offset(self.of.module, self.of.index, scope, id)
             .ok_or_else(|| self.error("dynamic shared memory in a function whose kernels have it at different places"))
     }
 
     /// The offset of a parameter in its buffer, or of a variable in the local frame.
     pub(super) fn frame_offset(&self, scope: Scope, id: u32) -> u64 {
-        let frame = &self.layout.frames[self.index];
+        let frame = &self.of.layout.frames[self.of.index];
         let list = match scope {
             Scope::Parameter => &frame.params,
             Scope::Return => &frame.returns,
@@ -536,7 +544,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn expect_operands(&self, counts: std::ops::RangeInclusive<usize>) -> Result<&'a [Operand], PtxError> {
-        let operands = self.at.map_or(&[][..], |at| &at.operands[..]);
+        let operands = self.at.map_or(&[][..], |at| self.of.body.operands(at));
         if counts.contains(&operands.len()) {
             return Ok(operands);
         }
@@ -550,26 +558,28 @@ impl<'a> Builder<'a> {
 
     pub(super) fn instruction(&mut self, instruction: &'a Instruction) -> Result<(), PtxError> {
         self.at = Some(instruction);
-        let meaning = if let Some(meaning) = self.forms.get(&instruction.opcode) {
-            meaning.clone()
+        let opcode = &*instruction.opcode;
+        let Opcode { meaning, flops } = if let Some(known) = self.forms.get(opcode) {
+            known.clone()
         } else {
-            let meaning = self.meaning(&instruction.opcode)?;
-            self.forms.insert(Arc::clone(&instruction.opcode), meaning.clone());
-            meaning
+            let found = Opcode { meaning: self.meaning(opcode)?, flops: flops(opcode) };
+            self.forms.insert(Arc::clone(&instruction.opcode), found.clone());
+            found
         };
+        self.flops = flops;
         match meaning {
-            Meaning::Row(row) => self.row_instruction(&instruction.opcode, row),
-            Meaning::ByOperands => self.by_operands(&instruction.opcode),
+            Meaning::Row(row, shape) => self.row_instruction(opcode, row, shape),
+            Meaning::ByOperands => self.by_operands(opcode),
             Meaning::Form(form) => self.form_instruction(&form),
         }
     }
 
     fn meaning(&self, opcode: &str) -> Result<Meaning, PtxError> {
         if let Some(row) = isa::row(opcode) {
-            return Ok(Meaning::Row(row));
+            return Ok(Meaning::Row(row, Shape::of(opcode, self.of.modes)));
         }
         if let Some(form) = forms::form(opcode) {
-            return Ok(Meaning::Form(Arc::new(form)));
+            return Ok(Meaning::Form(Rc::new(form)));
         }
         if opcode.starts_with("lop3.or.") || opcode.starts_with("lop3.and.") {
             return Ok(Meaning::ByOperands);

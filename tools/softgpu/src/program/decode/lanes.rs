@@ -2,26 +2,59 @@
 
 use super::builder::{Builder, bits};
 use crate::isa::{Row, approximate};
+use crate::numerics::Modes;
 use crate::numerics::approximate::Approximation;
 use crate::program::{Constant, NONE, Slot};
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Operand, RegisterId};
 
-impl Builder<'_> {
-    pub(super) fn row_instruction(&mut self, opcode: &str, row: &'static Row) -> Result<(), PtxError> {
-        let operands = self.expect_operands(0..=6)?;
-        if self.modes.approximation != Approximation::Nearest
+/// How the operands of an instruction are its row's.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// One for each.
+    Plain,
+    /// The carry is the last source.
+    Carries,
+    /// As [`Shape::Plain`], or two results.
+    Compares,
+    /// As [`Shape::Plain`], or a vector on one side.
+    Moves,
+    /// Operands may be wider.
+    Converts,
+    /// By this row in the place of the opcode's own.
+    Moved(&'static Row),
+}
+
+impl Shape {
+    pub(super) fn of(opcode: &str, modes: Modes) -> Self {
+        if modes.approximation != Approximation::Nearest
             && let Some(moved) = approximate::row(opcode)
         {
-            return self.moved(moved);
+            return Self::Moved(moved);
         }
-        match (operands.first(), opcode.split('.').next()) {
-            (Some(Operand::Pair(..)), Some("setp")) if row.results.len() == 1 => self.setp_pair(opcode),
-            (Some(Operand::Vector(_)), Some("mov")) => self.unpack(opcode),
-            (_, Some("mov")) if matches!(operands.get(1), Some(Operand::Vector(_))) => self.pack(opcode),
-            (_, Some("cvt")) => self.convert(opcode, row),
-            (_, Some("addc" | "subc" | "madc")) => self.plain(opcode, row, true),
-            _ => self.plain(opcode, row, false),
+        match opcode.split('.').next() {
+            Some("setp") => Self::Compares,
+            Some("mov") => Self::Moves,
+            Some("cvt") => Self::Converts,
+            Some("addc" | "subc" | "madc") => Self::Carries,
+            _ => Self::Plain,
+        }
+    }
+}
+
+impl Builder<'_> {
+    pub(super) fn row_instruction(&mut self, opcode: &str, row: &'static Row, shape: Shape) -> Result<(), PtxError> {
+        let operands = self.expect_operands(0..=6)?;
+        match shape {
+            Shape::Moved(moved) => self.moved(moved),
+            Shape::Compares if matches!(operands.first(), Some(Operand::Pair(..))) && row.results.len() == 1 => {
+                self.setp_pair(opcode)
+            }
+            Shape::Moves if matches!(operands.first(), Some(Operand::Vector(_))) => self.unpack(opcode),
+            Shape::Moves if matches!(operands.get(1), Some(Operand::Vector(_))) => self.pack(opcode),
+            Shape::Converts => self.convert(opcode, row),
+            Shape::Carries => self.plain(opcode, row, true),
+            Shape::Plain | Shape::Compares | Shape::Moves => self.plain(opcode, row, false),
         }
     }
 
@@ -56,7 +89,7 @@ impl Builder<'_> {
         for (slot, (operand, &bytes)) in s.iter_mut().zip(operands[1..].iter().zip(row.sources)) {
             *slot = self.source(operand, bytes)?;
         }
-        s[count - 1] = self.constant(Constant::Bits32(self.modes.approximation.code()));
+        s[count - 1] = self.constant(Constant::Bits32(self.of.modes.approximation.code()));
         let d = self.results(&operands[0], row)?;
         self.lanes(row, d, s);
         Ok(())
@@ -146,8 +179,8 @@ impl Builder<'_> {
             self.lanes(row, [d, NONE], s);
             return Ok(());
         };
-        let types: Vec<&str> = opcode.split('.').collect();
-        let to = types.get(types.len().wrapping_sub(1 + row.sources.len().min(1))).copied().unwrap_or("");
+        // The type of the result stands before those of the sources.
+        let to = opcode.rsplit('.').nth(row.sources.len().min(1)).unwrap_or("");
         let bytes = self.register_bytes(id);
         if bytes == result_bytes && to != "s8" {
             let d = self.write(id);

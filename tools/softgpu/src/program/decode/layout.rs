@@ -21,7 +21,7 @@ pub(super) struct Frame {
     pub(super) params: Vec<u32>,
     pub(super) param_bytes: u32,
     pub(super) returns: Vec<u32>,
-    /// By [`Function::variables`], those in local memory.
+    /// By [`Body::variables`](crate::ptx::ast::Body::variables), those in local memory.
     pub(super) variables: Vec<u32>,
     pub(super) bytes: u32,
 }
@@ -30,7 +30,7 @@ pub(super) struct Frame {
 pub(super) struct Layout {
     /// By [`Module::functions`].
     pub(super) frames: Vec<Frame>,
-    /// By function, the offsets of the `.shared` ones of [`Function::variables`].
+    /// By function, the offsets of the `.shared` ones of [`Body::variables`](crate::ptx::ast::Body::variables).
     shared: Vec<FxHashMap<u32, u64>>,
     /// The offsets of the module's `.shared` variables.
     module_shared: FxHashMap<u32, u64>,
@@ -73,7 +73,7 @@ pub(super) fn pack<'a>(returns: &[&'a Variable], params: &[&'a Variable]) -> (Ve
 impl Layout {
     pub(super) fn of(module: &Module) -> Result<Self, PtxError> {
         let mut ids = 0..;
-        let with_body = module.functions.iter().filter(|function| function.has_body);
+        let with_body = module.functions.iter().filter(|function| function.body.is_some());
         let function_ids = with_body.map(|function| Arc::clone(&function.name)).zip(&mut ids).collect();
         let mut ids = 0..;
         let variable_ids = module
@@ -105,7 +105,7 @@ impl Layout {
             }
         }
         for (index, function) in module.functions.iter().enumerate().filter(|(_, function)| !function.is_entry) {
-            for (id, variable) in (0..).zip(&function.variables) {
+            for (id, variable) in (0..).zip(function.variables()) {
                 if variable.space == Space::Shared {
                     self.shared[index].insert(id, common.place(variable));
                 }
@@ -120,7 +120,7 @@ impl Layout {
             }
             let uses = Uses::of(module, function);
             let mut own = Packing::new(if uses.common { common.end } else { 0 });
-            for (id, variable) in (0..).zip(&function.variables) {
+            for (id, variable) in (0..).zip(function.variables()) {
                 if variable.space == Space::Shared {
                     self.shared[index].insert(id, own.place(variable));
                 }
@@ -168,7 +168,7 @@ fn frame(module: &Module, function: &Function) -> Result<Frame, PtxError> {
     frame.param_bytes = u32::try_from(packing.end).unwrap_or(u32::MAX);
     // A kernel's parameters lie in a buffer of their own.
     let mut packing = if function.is_entry { Packing::new(0) } else { packing };
-    for variable in &function.variables {
+    for variable in function.variables() {
         let in_frame = matches!(variable.space, Space::Local | Space::Param);
         frame.variables.push(if in_frame { offset(&mut packing, variable)? } else { 0 });
     }
@@ -197,30 +197,28 @@ impl Uses {
         let mut seen: BTreeSet<&str> = BTreeSet::from([&*kernel.name]);
         let mut work = vec![kernel];
         while let Some(function) = work.pop() {
-            uses.common |= !function.is_entry && function.variables.iter().any(|v| v.space == Space::Shared);
+            uses.common |= !function.is_entry && function.variables().iter().any(|v| v.space == Space::Shared);
             let mut indirect = false;
-            for instruction in &function.instructions {
-                for operand in &instruction.operands {
-                    match operand {
-                        Operand::Variable { scope: Scope::Module, id, .. }
-                        | Operand::Memory { base: Base::Variable { scope: Scope::Module, id }, .. } => {
-                            let variable = &module.variables[*id as usize];
-                            if variable.space == Space::Shared && variable.external {
-                                uses.dynamic_align = uses.dynamic_align.max(variable.align);
-                            } else if variable.space == Space::Shared {
-                                uses.common = true;
-                            }
+            for operand in function.body.iter().flat_map(|body| &body.operands) {
+                match operand {
+                    Operand::Variable { scope: Scope::Module, id, .. }
+                    | Operand::Memory { base: Base::Variable { scope: Scope::Module, id }, .. } => {
+                        let variable = &module.variables[*id as usize];
+                        if variable.space == Space::Shared && variable.external {
+                            uses.dynamic_align = uses.dynamic_align.max(variable.align);
+                        } else if variable.space == Space::Shared {
+                            uses.common = true;
                         }
-                        Operand::Function(name) => {
-                            if let Some(callee) = by_name.get(&**name)
-                                && seen.insert(&callee.name)
-                            {
-                                work.push(callee);
-                            }
-                        }
-                        Operand::Prototype => indirect = true,
-                        _ => {}
                     }
+                    Operand::Function(name) => {
+                        if let Some(callee) = by_name.get(&**name)
+                            && seen.insert(&callee.name)
+                        {
+                            work.push(callee);
+                        }
+                    }
+                    Operand::Prototype => indirect = true,
+                    _ => {}
                 }
             }
             // Through a pointer any function may be meant.

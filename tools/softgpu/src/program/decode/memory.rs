@@ -50,7 +50,7 @@ impl Builder<'_> {
             return Err(self.error(format!("{} where an address in brackets is expected", describe(operand))));
         };
         // Parameters of a function lie in its frame.
-        let own = if space == Space::Param && !self.function.is_entry { Space::Local } else { space };
+        let own = if space == Space::Param && !self.of.function.is_entry { Space::Local } else { space };
         match base {
             Base::Register(register) => match self.register_bytes(*register) {
                 8 => Ok((own, Address::Slot64(self.read(*register)), *offset)),
@@ -66,12 +66,12 @@ impl Builder<'_> {
                 }
                 let (lies_in, base, at) = match variable.space {
                     Space::Shared => (Space::Shared, Address::Constant, self.shared_offset(*scope, *id)?),
-                    Space::Global | Space::Const => match self.layout.variable_ids[*id as usize] {
+                    Space::Global | Space::Const => match self.of.layout.variable_ids[*id as usize] {
                         Some(id) => (variable.space, Address::Variable(id), 0),
                         None => return Err(self.error("a variable without a place")),
                     },
                     _ => {
-                        let is_kernels = *scope == Scope::Parameter && self.function.is_entry;
+                        let is_kernels = *scope == Scope::Parameter && self.of.function.is_entry;
                         let lies_in = if is_kernels { Space::Param } else { Space::Local };
                         (lies_in, Address::Constant, self.frame_offset(*scope, *id))
                     }
@@ -107,7 +107,7 @@ impl Builder<'_> {
             if let Operand::Register(register) = operand {
                 let bytes = self.register_bytes(*register);
                 if bytes == 1 || bytes < element_bytes {
-                    let name = self.module.name(&self.function.registers[*register as usize]);
+                    let name = self.of.module.name(&self.of.body.registers[*register as usize]);
                     return Err(self.error(format!(
                         "{name} has {}, expected at least {}",
                         bits(bytes),
@@ -250,7 +250,7 @@ impl Builder<'_> {
         let operands = self.expect_operands(2..=2)?;
         let window = if form.has("shared") || form.has("shared::cta") {
             SHARED_BASE
-        } else if form.has("local") || (form.has("param") && !self.function.is_entry) {
+        } else if form.has("local") || (form.has("param") && !self.of.function.is_entry) {
             LOCAL_BASE
         } else if form.has("param") {
             PARAM_BASE

@@ -7,6 +7,7 @@
 mod builder;
 mod lanes;
 mod layout;
+mod link;
 mod memory;
 mod tensor;
 #[cfg(test)]
@@ -14,17 +15,13 @@ mod tests;
 mod warp;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use rustc_hash::FxHashMap;
 
 pub(super) use self::builder::ends_run;
-use self::builder::{Builder, Exit};
+use self::builder::{Builder, Exit, Forms, Source};
 use self::layout::Layout;
+use self::link::{append, link_runs};
 use super::slots::{self, Span};
-use super::{
-    Block, Constant, Function, Kind, Location, NONE, Parameter, Program, Relocation, Slot, Variable, control_flow,
-};
+use super::{Block, Constant, Function, Parameter, Program, Relocation, Slot, Variable, control_flow};
 use crate::cores;
 use crate::inspect::{Class, FloatType};
 use crate::numerics::Modes;
@@ -39,50 +36,38 @@ const MOST_ALIGN: u64 = 512;
 /// # Errors
 /// As for [`decode_for`].
 #[cfg(test)]
-pub(crate) fn decode(module: &ast::Module) -> Result<Program, PtxError> {
+pub(crate) fn decode(module: ast::Module) -> Result<Program, PtxError> {
     decode_for(module, Modes::default())
 }
 
-/// Decodes a module.
+/// A module with fewer instructions is not worth a thread.
+const WORTH_A_THREAD: usize = 4096;
+
+/// Decodes a module: its functions on every core, where there is much to do, as they have nothing to do with each other.
 ///
 /// # Errors
 /// The first instruction or declaration that this device does not have, with its line.
-pub(crate) fn decode_for(module: &ast::Module, modes: Modes) -> Result<Program, PtxError> {
-    let layout = Layout::of(module)?;
-    let locations = module
-        .locations
-        .iter()
-        .map(|location| Location {
-            file: Arc::clone(&location.file),
-            line: location.line,
-            column: location.column,
-            function: location.function.clone(),
-            inlined_at: location.inlined_at,
-        })
-        .collect();
-    let mut program = Program { locations, variables: variables(module, &layout)?, ..Program::default() };
-    let bodies: Vec<usize> = (0..module.functions.len()).filter(|&index| module.functions[index].has_body).collect();
-    let mut forms = FxHashMap::default();
-    for (&index, plan) in bodies.iter().zip(plans(module, &layout, &bodies, modes)) {
-        let decoded = build(module, &layout, index, &plan?, &mut forms, &mut program, modes)?;
-        program.functions.push(decoded);
+pub(crate) fn decode_for(mut module: ast::Module, modes: Modes) -> Result<Program, PtxError> {
+    let layout = Layout::of(&module)?;
+    let variables = variables(&module, &layout)?;
+    // Whoever decodes a body drops it too.
+    let functions = module.functions.iter_mut().enumerate();
+    let bodies: Vec<_> = functions.filter_map(|(index, function)| Some((index, function.body.take()?))).collect();
+    let instructions: usize = bodies.iter().map(|(_, body)| body.instructions.len()).sum();
+    let threads = cores::count().min(1 + instructions / WORTH_A_THREAD);
+    let parts = cores::map(threads, bodies, Forms::default, |forms, (index, body)| {
+        let function = &module.functions[index];
+        let source = Source { module: &module, layout: &layout, modes, index, function, body: &body };
+        let decoded = self::function(&source, forms)?;
+        Ok((function.line, decoded))
+    })?;
+    let mut program = Program { variables, ..Program::default() };
+    for (line, (function, part)) in parts {
+        let appended = append(&mut program, function, part);
+        appended.ok_or_else(|| PtxError::new(&module.text, line, "too many instructions"))?;
     }
-    link_runs(&mut program);
+    program.sources = module.sources;
     Ok(program)
-}
-
-/// Tells each operation of plain lanes how many of its kind the executor may run from there without a look.
-fn link_runs(program: &mut Program) {
-    let mut next = (u32::MAX, 0);
-    for (op, &block) in program.ops.iter_mut().zip(&program.block_of).rev() {
-        let mut run = 0;
-        if op.kind == Kind::Lanes {
-            let behind = if next.0 == block { next.1 } else { 0 };
-            run = if op.guard == NONE { 1 + behind } else { 0 };
-            op.extra = run;
-        }
-        next = (block, run);
-    }
 }
 
 /// The variables in global and constant memory.
@@ -166,25 +151,25 @@ struct Run {
 }
 
 /// A function's instructions as runs, in the order of the text, and the run in which each label lies.
-fn runs(function: &ast::Function) -> (Vec<Run>, Vec<usize>) {
-    let count = function.instructions.len();
+fn runs(body: &ast::Body) -> (Vec<Run>, Vec<usize>) {
+    let count = body.instructions.len();
     let mut starts = vec![false; count + 1];
     starts[0] = true;
-    for &label in &function.labels {
+    for &label in &body.labels {
         starts[label as usize] = true;
     }
-    for (i, instruction) in function.instructions.iter().enumerate() {
+    for (i, instruction) in body.instructions.iter().enumerate() {
         starts[i + 1] |= builder::ends_run(&instruction.opcode);
     }
     // The end of the text is a place too: what comes there returns.
     let firsts: Vec<usize> = (0..=count).filter(|&i| starts[i] || i == count).collect();
     let run_at = |instruction: u32| firsts.partition_point(|&first| first <= instruction as usize) - 1;
-    let labels: Vec<usize> = function.labels.iter().map(|&label| run_at(label)).collect();
+    let labels: Vec<usize> = body.labels.iter().map(|&label| run_at(label)).collect();
     let mut runs: Vec<Run> = Vec::with_capacity(firsts.len());
     for (index, &first) in firsts.iter().enumerate() {
         let end = firsts.get(index + 1).copied().unwrap_or(count);
-        let last = if end > first { function.instructions.get(end - 1) } else { None };
-        let (exit, mut successors) = builder::exit(function, last, &labels);
+        let last = if end > first { body.instructions.get(end - 1) } else { None };
+        let (exit, mut successors) = builder::exit(body, last, &labels);
         match exit {
             Exit::Falls if index + 1 < firsts.len() => successors.push(index + 1),
             _ => {}
@@ -206,55 +191,28 @@ struct Plan {
     label_places: Vec<u32>,
     /// The first op of each block.
     firsts: Vec<u32>,
+    /// How many ops there are.
+    ops: u32,
     slots: slots::Assignment,
 }
 
-/// A module with fewer instructions is not worth a thread.
-const WORTH_A_THREAD: usize = 4096;
-
-/// The plan of each of the functions, which have nothing to do with each other: on every core, where there is much to do.
-fn plans(module: &ast::Module, layout: &Layout, bodies: &[usize], modes: Modes) -> Vec<Result<Plan, PtxError>> {
-    let instructions: usize = bodies.iter().map(|&index| module.functions[index].instructions.len()).sum();
-    let cores = cores::count();
-    let threads = cores.min(bodies.len()).min(1 + instructions / WORTH_A_THREAD);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut forms = FxHashMap::default();
-        let mut done = Vec::new();
-        while let Some((at, &index)) = bodies.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((at, plan(module, layout, index, &mut forms, modes)));
-        }
-        done
-    };
-    let mut plans: Vec<_> = std::thread::scope(|scope| {
-        let others: Vec<_> =
-            (1..threads).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
-        let own = work();
-        let joined = others.into_iter().flat_map(|other| match other.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.chain(own).collect()
-    });
-    plans.sort_by_key(|(at, _)| *at);
-    plans.into_iter().map(|(_, plan)| plan).collect()
+/// Decodes a function, by itself.
+fn function(source: &Source<'_>, forms: &mut Forms) -> Result<(Function, Program), PtxError> {
+    let plan = plan(source, forms)?;
+    let (function, mut program) = build(source, forms, plan)?;
+    link_runs(&mut program);
+    Ok((function, program))
 }
 
 /// The first time round: what is read and written where, and so the slots.
-fn plan(
-    module: &ast::Module,
-    layout: &Layout,
-    index: usize,
-    forms: &mut builder::Forms,
-    modes: Modes,
-) -> Result<Plan, PtxError> {
-    let function = &module.functions[index];
-    let (runs, labels) = runs(function);
-    let order =
-        control_flow::layout(&runs.iter().map(|run| run.successors.clone()).collect::<Vec<_>>()).map_err(|_| {
-            let what = format!("{} has more than {} loops inside each other", function.name, control_flow::MOST_DEEP);
-            PtxError::new(&module.text, function.line, what)
-        })?;
+fn plan(source: &Source<'_>, forms: &mut Forms) -> Result<Plan, PtxError> {
+    let Source { function, body, .. } = *source;
+    let (runs, labels) = runs(body);
+    let successors: Vec<_> = runs.iter().map(|run| &run.successors[..]).collect();
+    let order = control_flow::layout(&successors).map_err(|_| {
+        let what = format!("{} has more than {} loops inside each other", function.name, control_flow::MOST_DEEP);
+        PtxError::new(&source.module.text, function.line, what)
+    })?;
     let mut place = vec![u32::MAX; runs.len()];
     for (at, &run) in (0..).zip(&order) {
         place[run] = at;
@@ -262,58 +220,54 @@ fn plan(
     let label_places = labels.iter().map(|&run| place[run]).collect();
 
     let mut scratch = Program::default();
-    let mut survey = Builder::new(module, layout, index, forms, &mut scratch, modes);
+    let mut survey = Builder::new(*source, forms, &mut scratch);
     let mut spans = Vec::with_capacity(order.len());
     for (at, &run) in order.iter().enumerate() {
         let first = survey.op_count();
         let next = order.get(at + 1).copied();
-        build_run(&mut survey, function, &runs, run, next, &place)?;
+        build_run(&mut survey, &runs, run, next, &place)?;
         let successors = runs[run].successors.iter().map(|&successor| place[successor]).collect();
         spans.push(Span { first, end: survey.op_count(), successors });
     }
+    let ops = survey.op_count();
     let (steps, widths) = survey.survey();
     // Instructions that cannot be reached are looked at too, for errors alone.
     for (run, _) in place.iter().enumerate().filter(|(_, at)| **at == u32::MAX) {
-        build_run(&mut survey, function, &runs, run, None, &place)?;
+        build_run(&mut survey, &runs, run, None, &place)?;
     }
-    let slots = slots::assign(&widths, 0, &spans, &steps).map_err(|_| too_many_slots(module, function))?;
+    let slots = slots::assign(&widths, 0, &spans, &steps).map_err(|_| too_many_slots(source))?;
     let firsts = spans.iter().map(|span| span.first).collect();
-    Ok(Plan { runs, order, place, label_places, firsts, slots })
+    Ok(Plan { runs, order, place, label_places, firsts, ops, slots })
 }
 
-fn too_many_slots(module: &ast::Module, function: &ast::Function) -> PtxError {
-    PtxError::new(&module.text, function.line, "more registers are live at once than this device has slots")
+fn too_many_slots(source: &Source<'_>) -> PtxError {
+    let what = "more registers are live at once than this device has slots";
+    PtxError::new(&source.module.text, source.function.line, what)
 }
 
-/// The second time round: appends the operations.
-fn build(
-    module: &ast::Module,
-    layout: &Layout,
-    index: usize,
-    plan: &Plan,
-    forms: &mut builder::Forms,
-    program: &mut Program,
-    modes: Modes,
-) -> Result<Function, PtxError> {
-    let function = &module.functions[index];
-    let base = u32::try_from(program.ops.len())
-        .map_err(|_| PtxError::new(&module.text, function.line, "too many instructions"))?;
-    let first_block = program.blocks.len();
-    let mut builder = Builder::new(module, layout, index, forms, program, modes);
-    builder.place(&plan.slots, base, plan.firsts.iter().map(|first| base + first).collect(), plan.label_places.clone());
-    for (at, &run) in plan.order.iter().enumerate() {
+/// The second time round: the operations.
+fn build(source: &Source<'_>, forms: &mut Forms, plan: Plan) -> Result<(Function, Program), PtxError> {
+    let Plan { runs, order, place, label_places, firsts, ops, slots } = plan;
+    let Source { function, layout, index, .. } = *source;
+    let mut program = Program { locations: source.body.locations.clone(), ..Program::default() };
+    program.ops.reserve(ops as usize);
+    program.sites.reserve(ops as usize);
+    program.block_of.reserve(ops as usize);
+    let mut builder = Builder::new(*source, forms, &mut program);
+    builder.place(slots, firsts, label_places);
+    for (at, &run) in order.iter().enumerate() {
         builder.open_block();
-        build_run(&mut builder, function, &plan.runs, run, plan.order.get(at + 1).copied(), &plan.place)?;
+        build_run(&mut builder, &runs, run, order.get(at + 1).copied(), &place)?;
     }
-    let (constants, specials, slots) = builder.finish().ok_or_else(|| too_many_slots(module, function))?;
-    debug_assert_eq!(program.blocks.len() - first_block, plan.order.len());
+    let (constants, specials, slots) = builder.finish().ok_or_else(|| too_many_slots(source))?;
+    debug_assert_eq!(program.blocks.len(), order.len());
 
     let frame = &layout.frames[index];
     let params = function.params.iter().zip(&frame.params);
-    Ok(Function {
+    let function = Function {
         name: Arc::clone(&function.name),
         is_entry: function.is_entry,
-        first_op: base,
+        first_op: 0,
         slots,
         constants,
         specials,
@@ -326,25 +280,25 @@ fn build(
         max_threads: function.max_threads,
         required_threads: function.required_threads,
         min_blocks: function.min_blocks,
-    })
+    };
+    Ok((function, program))
 }
 
 /// Builds a run's instructions, and the branch to where it falls through if that is not what comes next.
-fn build_run<'a>(
-    builder: &mut Builder<'a>,
-    function: &'a ast::Function,
+fn build_run(
+    builder: &mut Builder<'_>,
     runs: &[Run],
     run: usize,
     next: Option<usize>,
     place: &[u32],
 ) -> Result<(), PtxError> {
     let Run { first, end, exit, .. } = runs[run];
-    for instruction in &function.instructions[first..end] {
+    for instruction in &builder.of.body.instructions[first..end] {
         builder.instruction(instruction)?;
     }
     match exit {
         Exit::Falls if next != Some(run + 1) => builder.branch_to(place[run + 1]),
-        Exit::End => builder.implicit_return(function),
+        Exit::End => builder.implicit_return(),
         _ => {}
     }
     Ok(())

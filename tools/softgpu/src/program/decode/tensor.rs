@@ -59,7 +59,7 @@ impl Builder<'_> {
             _ => Rounding::Nearest,
         };
         let saturates = form.has("satfinite");
-        let sums = self.modes.sums(a);
+        let sums = self.of.modes.sums(a);
         let product = Product { shape, layout, a, b, c, d, saturates, bitwise, rounding, sums };
         // The four products of a quarter of the warp each have as many elements as four.
         let copies = if matches!(layout, Layout::Quarters { .. }) { 4 } else { 1 };

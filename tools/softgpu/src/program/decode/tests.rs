@@ -20,7 +20,7 @@ fn kernel(body: &str) -> String {
 }
 
 fn program(text: &str) -> Program {
-    decode(&parse(text).unwrap_or_else(|error| panic!("{error}"))).unwrap_or_else(|error| panic!("{error}"))
+    decode(parse(text).unwrap_or_else(|error| panic!("{error}"))).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn kinds(program: &Program) -> Vec<Kind> {
@@ -54,7 +54,7 @@ fn a_loop_is_laid_out_before_its_exit() {
 #[test]
 fn what_cannot_be_reached_is_left_out_but_looked_at() {
     assert_eq!(kinds(&program(&kernel("ret; mov.u32 %r1, 0; ret;"))), [Return]);
-    let error = decode(&parse(&kernel("ret;\nfrob.u32 %r1, 0;")).unwrap()).unwrap_err();
+    let error = decode(parse(&kernel("ret;\nfrob.u32 %r1, 0;")).unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "PTX line 8: unknown opcode frob.u32 in \"frob.u32 %r1, 0;\"");
     // A text that ends without a return returns.
     assert_eq!(kinds(&program(&kernel(""))), [Kind::Exit]);
@@ -149,6 +149,63 @@ fn calls_copy_between_frames() {
 }
 
 #[test]
+fn a_function_refers_to_its_own_part_of_every_table() {
+    let kernel = |name: &str| {
+        format!(
+            ".entry {name}() {{ .reg .b32 %r<9>; .reg .b64 %d<3>; .reg .pred %p; .shared .b64 m; .param .b32 x;\n\
+             t: .branchtargets A, B;\n.loc 1 1 1\nA: .loc 1 2 1, function_name s, inlined_at 1 1 1\n\
+             ld.shared.u32 %r1, [m]; st.shared.u32 [m+4], %r1; atom.shared.add.u32 %r1, [m], 1;\n\
+             cp.async.ca.shared.global [m], [%d1], 4; cp.async.wait_group 1; mov.u64 %d1, %clock64;\n\
+             isspacep.shared %p, %d1; bar.sync 0; mbarrier.init.shared.b64 [m], 1; brx.idx %r2, t;\n\
+             B: movmatrix.sync.aligned.m8n8.trans.b16 %r1, %r2; call f, (x); @%p bra A; ret; }}\n"
+        )
+    };
+    let text = format!("{HEAD}.func f(.param .b32 x) {{ ret; }}\n{}{}", kernel("j"), kernel("k"));
+    let program = program(&text);
+    let [_, j, k] = &program.functions[..] else { panic!("three functions") };
+    let refers = |function: &Function, at: u32| {
+        let op = &program.ops[at as usize];
+        let extra = op.extra as usize;
+        let to = match op.kind {
+            Kind::Load | Kind::Store | Kind::Atomic | Kind::CopyAsync => format!("{:?}", program.accesses[extra]),
+            Kind::Tensor => format!("{:?}", program.tensor_ops[extra]),
+            Kind::Branch => format!("{}", op.extra - function.first_op),
+            Kind::BranchIndexed => {
+                let targets = program.branch_tables[extra].iter().map(|target| target - function.first_op);
+                format!("{:?}", targets.collect::<Vec<_>>())
+            }
+            Kind::Call => format!("{:?}", program.calls[extra]),
+            Kind::Barrier => format!("{:?}", program.barriers[extra]),
+            Kind::Mbarrier => format!("{:?}", program.mbarriers[extra]),
+            Kind::IsSpace => format!("{:?}", program.spaces[extra]),
+            Kind::ReadSpecial => format!("{:?}", program.dynamic_specials[extra]),
+            _ => format!("{extra}"),
+        };
+        let chain =
+            std::iter::successors(program.sites[at as usize].location, |&at| program.locations[at as usize].inlined_at);
+        let lines: Vec<u32> = chain.map(|at| program.locations[at as usize].line).collect();
+        (op.kind, to, lines, program.block_of[at as usize] - program.block_of[function.first_op as usize])
+    };
+    let end = u32::try_from(program.ops.len()).unwrap();
+    let of_j: Vec<_> = (j.first_op..k.first_op).map(|at| refers(j, at)).collect();
+    let of_k: Vec<_> = (k.first_op..end).map(|at| refers(k, at)).collect();
+    assert_eq!(of_j, of_k);
+    assert!(of_j.iter().all(|(_, _, lines, _)| lines[..] == [2, 1]), "{of_j:?}");
+    let tables = [
+        program.accesses.len() / 4,
+        program.tensor_ops.len(),
+        program.branch_tables.len(),
+        program.calls.len(),
+        program.barriers.len(),
+        program.mbarriers.len(),
+        program.spaces.len(),
+        program.dynamic_specials.len(),
+        program.locations.len() / 2,
+    ];
+    assert_eq!(tables, [2; 9]);
+}
+
+#[test]
 fn widths_that_cvt_bridges() {
     // A 64-bit source is cut first; a signed result in a wider register is extended after.
     let ops = |body: &str| kinds(&program(&kernel(&format!("{body} ret;")))).len() - 1;
@@ -183,7 +240,7 @@ fn errors_name_line_and_text() {
         ("bra %r1;", "a register where a label is expected"),
         ("atom.local.add.u32 %r1, [%r2], 1;", "an atomic outside global and shared memory"),
     ] {
-        let error = decode(&parse(&kernel(instruction)).unwrap()).unwrap_err();
+        let error = decode(parse(&kernel(instruction)).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), format!("PTX line 7: {what} in \"{instruction}\""));
     }
 }
@@ -248,5 +305,5 @@ extern "C" __global__ void __launch_bounds__(128) k(const float* a, float* out, 
     // Lines of the source, by nvcc's file table.
     let located = own.iter().zip(&program.sites[k.first_op as usize..]).filter(|(op, _)| op.kind == Kind::Barrier);
     let place = located.map(|(_, site)| &program.locations[site.location.unwrap() as usize]).next().unwrap();
-    assert!(place.file.ends_with("k.cu") && place.line == 16, "{place:?}");
+    assert!(program.sources.file(place.file).ends_with("k.cu") && place.line == 16, "{place:?}");
 }

@@ -63,7 +63,7 @@ impl<'a> Builder<'a> {
                     return Err(self.error(format!("{} where a list of targets is expected", describe(&operands[1]))));
                 };
                 let index = self.source(&operands[0], 4)?;
-                let targets = self.function.branch_targets[list as usize].iter().map(|&l| self.target(l)).collect();
+                let targets = self.of.body.branch_targets[list as usize].iter().map(|&l| self.target(l)).collect();
                 let table = id(&self.program.branch_tables);
                 self.program.branch_tables.push(targets);
                 self.op(Kind::BranchIndexed, class, no_d, [index, NONE, NONE, NONE], table);
@@ -240,7 +240,7 @@ impl<'a> Builder<'a> {
         };
         let target = match callee {
             Some(Operand::Function(name)) => {
-                let declared = self.module.functions.iter().find(|function| function.name == *name);
+                let declared = self.of.module.functions.iter().find(|function| function.name == *name);
                 if let Some(declared) = declared {
                     let shape = |list: &[Variable]| -> Vec<(u64, u64)> {
                         list.iter().map(|variable| (variable.bytes(), variable.align)).collect()
@@ -252,7 +252,7 @@ impl<'a> Builder<'a> {
                         return Err(self.error(format!("a call of {name} with other parameters than it declares")));
                     }
                 }
-                match (self.layout.function_ids.get(name), &**name) {
+                match (self.of.layout.function_ids.get(name), &**name) {
                     (Some(&id), _) => CallTarget::Function(id),
                     (None, "vprintf") => CallTarget::Builtin(Builtin::Vprintf),
                     (None, "__assertfail") => CallTarget::Builtin(Builtin::Assertfail),
@@ -274,11 +274,11 @@ impl<'a> Builder<'a> {
         let (in_results, in_arguments) = match &target {
             CallTarget::Function(_) | CallTarget::Indirect(_) => {
                 let callee = match callee {
-                    Some(Operand::Function(name)) => self.module.functions.iter().position(|f| f.name == *name),
+                    Some(Operand::Function(name)) => self.of.module.functions.iter().position(|f| f.name == *name),
                     _ => None,
                 };
                 if let Some(callee) = callee {
-                    let frame = &self.layout.frames[callee];
+                    let frame = &self.of.layout.frames[callee];
                     (frame.returns.clone(), frame.params.clone())
                 } else {
                     layout::pack(&only_variables(&results), &only_variables(&arguments))
@@ -308,7 +308,7 @@ impl<'a> Builder<'a> {
             let Operand::Variable { scope, id, offset: 0 } = operand else {
                 return Err(self.error(format!("{} as an argument, where a .param is expected", describe(operand))));
             };
-            let kernels = *scope == Scope::Parameter && self.function.is_entry;
+            let kernels = *scope == Scope::Parameter && self.of.function.is_entry;
             let variable = self.variable(*scope, *id);
             if variable.space != Space::Param || kernels || *scope == Scope::Module {
                 return Err(self.error(format!("{} as an argument, where a .param is expected", variable.name)));

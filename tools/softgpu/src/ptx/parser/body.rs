@@ -1,288 +1,291 @@
-//! Function bodies: scopes, statements, operands.
+//! Function bodies: statements and operands. A body needs nothing of the others, so that they are read side by side.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 
+use super::debug::Places;
+use super::scopes::{Name, Scopes, place_in};
+use super::tokens::Tokens;
 use super::variables::index;
-use super::{Parser, PtxError, Token};
-use crate::ptx::ast::{Base, Instruction, LabelId, Operand, Register, RegisterId, Scope, Special, Type, VariableId};
+use super::{Outside, PtxError};
+use crate::ptx::ast::{
+    Base, Body, Function, Instruction, Operand, Register, RegisterId, Scope, Space, Special, Type, Variable,
+};
+use crate::ptx::lexer::Token;
 
 /// Scopes that are open at once: far above what a compiler nests, and it bounds the work of a look-up.
 const MOST_SCOPES: usize = 64;
 
-/// What a name of a function's body stands for.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Name {
-    Register(RegisterId),
-    Variable(Scope, VariableId),
-    Label(LabelId),
-    Targets(u32),
-    Prototype,
+/// Each opcode's one string.
+pub(super) type Opcodes<'a> = FxHashMap<&'a str, Arc<str>>;
+
+/// A body that is still to be read.
+pub(super) struct Pending<'a> {
+    /// At the opening brace.
+    pub(super) tokens: Tokens<'a>,
+    /// Index of the lexeme behind the body.
+    pub(super) end: usize,
+    /// What was read of the function before.
+    pub(super) function: Function,
+    /// Its index in [`Module::functions`](crate::ptx::ast::Module::functions).
+    pub(super) index: usize,
+    /// Its parameters and results.
+    pub(super) scopes: Scopes<'a>,
+    /// How many functions and variables of the module had been declared before: those it may name.
+    pub(super) functions: usize,
+    pub(super) variables: usize,
 }
 
-/// The open scopes, the innermost last.
-#[derive(Default)]
-pub(super) struct Scopes<'a>(Vec<NameScope<'a>>);
-
-#[derive(Default)]
-struct NameScope<'a> {
-    names: FxHashMap<&'a str, Name>,
-    ranges: Vec<Range<'a>>,
-}
-
-/// `.reg .b32 %r<12>`: registers, each of which comes to be when it is first named.
-struct Range<'a> {
-    prefix: &'a str,
-    count: u32,
-    kind: Type,
-    /// By number, as far as they were named about in turn; those far ahead are among the scope's names, so that a few
-    /// names never cost much.
-    registers: Vec<Option<RegisterId>>,
-}
-
-/// How far ahead of all registers that were named before a number may be.
-const AHEAD: usize = 64;
-
-impl Scopes<'_> {
-    pub(super) fn open(&mut self) {
-        self.0.push(NameScope::default());
+impl<'a> Pending<'a> {
+    /// The function with its body, and the variables that outlive it; they are numbered from `statics` on.
+    pub(super) fn read(
+        self,
+        outside: &Outside<'a>,
+        opcodes: &mut Opcodes<'a>,
+        statics: usize,
+    ) -> Result<(usize, Function, Vec<Variable>), PtxError> {
+        let Self { tokens, function, index, scopes, functions, variables, .. } = self;
+        let mut reader = Reader {
+            tokens,
+            outside,
+            opcodes,
+            scopes,
+            function,
+            body: Body::default(),
+            functions,
+            variables,
+            places: Places::default(),
+            first_static: statics,
+            statics: Vec::new(),
+        };
+        reader.read()?;
+        let Reader { function, mut body, places, statics, .. } = reader;
+        body.locations = places.list;
+        Ok((index, Function { body: Some(body), ..function }, statics))
     }
 }
 
-/// `%r12` as `%r` and 12; a number is written without leading zeros.
-fn split_number(name: &str) -> Option<(&str, u32)> {
-    let digits = name.len() - name.bytes().rev().take_while(u8::is_ascii_digit).count();
-    let (prefix, number) = name.split_at(digits);
-    if number.len() > 1 && number.starts_with('0') { None } else { Some((prefix, number.parse().ok()?)) }
+struct Reader<'a, 'o> {
+    tokens: Tokens<'a>,
+    outside: &'o Outside<'a>,
+    opcodes: &'o mut Opcodes<'a>,
+    scopes: Scopes<'a>,
+    function: Function,
+    body: Body,
+    /// As in [`Pending`].
+    functions: usize,
+    variables: usize,
+    places: Places,
+    first_static: usize,
+    statics: Vec<Variable>,
 }
 
-/// Where a piece of the text stands in it.
-fn place_in(source: &str, piece: &str) -> std::ops::Range<u32> {
-    let start = u32::try_from(piece.as_ptr().addr() - source.as_ptr().addr()).unwrap_or(u32::MAX);
-    start..start.saturating_add(u32::try_from(piece.len()).unwrap_or(0))
-}
-
-impl<'a> Parser<'a> {
-    pub(super) fn declare(&mut self, name: &'a str, meaning: Name, line: u32) -> Result<(), PtxError> {
-        let Some(scope) = self.scopes.0.last_mut() else { return Ok(()) };
-        if scope.names.insert(name, meaning).is_some() {
-            return Err(self.error_at(line, format!("{name} declared twice in one scope")));
-        }
-        Ok(())
+impl<'a> Reader<'a, '_> {
+    fn declare(&mut self, name: &'a str, meaning: Name, line: u32) -> Result<(), PtxError> {
+        self.scopes.declare(&self.tokens, name, meaning, line)
     }
 
-    fn lookup(&mut self, name: &'a str) -> Option<Name> {
-        let numbered = split_number(name);
-        for scope in self.scopes.0.iter_mut().rev() {
-            // Most names are registers of a range, and need no hash.
-            let range = numbered.and_then(|(prefix, number)| {
-                let range = scope.ranges.iter_mut().find(|range| range.prefix == prefix && number < range.count)?;
-                Some((range, number))
-            });
-            if let Some((range, number)) = &range
-                && let Some(&Some(id)) = range.registers.get(*number as usize)
-            {
-                return Some(Name::Register(id));
-            }
-            if let Some(&meaning) = scope.names.get(name) {
-                return Some(meaning);
-            }
-            if let Some((range, number)) = range {
-                let id = index(&self.function.registers);
-                self.function.registers.push(Register { name: place_in(self.source, name), kind: range.kind });
-                let number = number as usize;
-                if number < 2 * self.function.registers.len() + AHEAD {
-                    range.registers.resize(range.registers.len().max(number + 1), None);
-                    range.registers[number] = Some(id);
-                } else {
-                    scope.names.insert(name, Name::Register(id));
-                }
-                return Some(Name::Register(id));
-            }
-        }
-        None
+    fn find(&mut self, name: &'a str) -> Option<Name> {
+        self.scopes.find(self.tokens.source, name, &mut self.body.registers)
     }
 
     /// From the opening brace to the closing one.
-    pub(super) fn body(&mut self) -> Result<(), PtxError> {
-        let depth = self.scopes.0.len();
+    fn read(&mut self) -> Result<(), PtxError> {
+        let depth = self.scopes.depth();
         self.open_scope()?;
-        while self.scopes.0.len() > depth {
+        while self.scopes.depth() > depth {
             self.statement()?;
         }
         // A name and a colon within another statement look like a label.
-        if self.function.labels.contains(&u32::MAX) {
-            return Err(self.error_at(self.function.line, format!("{} has a label in no place", self.function.name)));
+        if self.body.labels.contains(&u32::MAX) {
+            return Err(self
+                .tokens
+                .error_at(self.function.line, format!("{} has a label in no place", self.function.name)));
         }
         Ok(())
     }
 
     fn open_scope(&mut self) -> Result<(), PtxError> {
-        if self.scopes.0.len() >= MOST_SCOPES {
-            return Err(self.error(format!("more than {MOST_SCOPES} scopes inside each other")));
+        if self.scopes.depth() >= MOST_SCOPES {
+            return Err(self.tokens.error(format!("more than {MOST_SCOPES} scopes inside each other")));
         }
-        let labels = self.labels.remove(&self.at).unwrap_or_default();
-        self.mark(b'{')?;
+        let Tokens { source, lexed, at } = self.tokens;
+        self.tokens.mark(b'{')?;
         self.scopes.open();
-        for at in labels {
-            let Token::Word(name) = self.lexemes[at].token(self.source) else { continue };
-            let meaning = match self.lexemes.get(at + 2).map(|lexeme| lexeme.token(self.source)) {
+        for &at in lexed.labels.get(&at).map_or(&[][..], |labels| labels) {
+            let Token::Word(name) = lexed.lexemes[at].token(source) else { continue };
+            let meaning = match lexed.lexemes.get(at + 2).map(|lexeme| lexeme.token(source)) {
                 Some(Token::Directive(".branchtargets" | ".calltargets")) => {
-                    self.function.branch_targets.push(Vec::new());
-                    Name::Targets(index(&self.function.branch_targets) - 1)
+                    self.body.branch_targets.push(Vec::new());
+                    Name::Targets(index(&self.body.branch_targets) - 1)
                 }
                 Some(Token::Directive(".callprototype")) => Name::Prototype,
                 _ => {
-                    self.function.labels.push(u32::MAX);
-                    Name::Label(index(&self.function.labels) - 1)
+                    self.body.labels.push(u32::MAX);
+                    Name::Label(index(&self.body.labels) - 1)
                 }
             };
-            self.declare(name, meaning, self.lexemes[at].line)?;
+            self.declare(name, meaning, lexed.lexemes[at].line)?;
         }
         Ok(())
     }
 
     fn statement(&mut self) -> Result<(), PtxError> {
-        match self.peek() {
+        match self.tokens.peek() {
             Token::Mark(b'{') => self.open_scope(),
             Token::Mark(b'}') => {
-                self.at += 1;
-                self.scopes.0.pop();
+                self.tokens.at += 1;
+                self.scopes.close();
                 Ok(())
             }
             Token::Mark(b';') => {
-                self.at += 1;
+                self.tokens.at += 1;
                 Ok(())
             }
-            Token::Location(line) => self.location(line),
+            Token::Location(line) => self.places.enter(&mut self.tokens, &self.outside.debug, line),
             Token::Directive(name) => match name {
                 ".reg" => self.registers(),
                 ".local" | ".shared" | ".param" | ".global" | ".const" => self.function_variables(),
-                ".pragma" => self.pragma(),
-                _ => Err(self.error(format!("unknown directive {name}"))),
+                ".pragma" => self.tokens.pragma(),
+                _ => Err(self.tokens.error(format!("unknown directive {name}"))),
             },
-            Token::Word(name) if self.peek_after() == Token::Mark(b':') => {
-                self.at += 2;
+            Token::Word(name) if self.tokens.has_mark_after(b':') => {
+                self.tokens.at += 2;
                 self.label(name)
             }
             Token::Word(_) | Token::Mark(b'@') => self.instruction(),
-            _ => Err(self.expected("a statement")),
+            _ => Err(self.tokens.expected("a statement")),
         }
     }
 
     fn registers(&mut self) -> Result<(), PtxError> {
-        self.at += 1;
-        let Token::Directive(name) = self.peek() else { return Err(self.expected("a register's type")) };
+        self.tokens.at += 1;
+        let Token::Directive(name) = self.tokens.peek() else { return Err(self.tokens.expected("a register's type")) };
         let Some(kind) = Type::named(&name[1..]) else {
-            return Err(self.error(format!("unknown register type {name}")));
+            return Err(self.tokens.error(format!("unknown register type {name}")));
         };
-        self.at += 1;
+        self.tokens.at += 1;
         loop {
-            let line = self.line();
-            let name = self.word("a register's name")?;
-            if self.take_mark(b'<') {
-                let count = self.count("a count of registers")?;
-                self.mark(b'>')?;
-                if let Some(scope) = self.scopes.0.last_mut() {
-                    scope.ranges.push(Range { prefix: name, count, kind, registers: Vec::new() });
-                }
+            let line = self.tokens.line();
+            let name = self.tokens.word("a register's name")?;
+            if self.tokens.take_mark(b'<') {
+                let count = self.tokens.count("a count of registers")?;
+                self.tokens.mark(b'>')?;
+                self.scopes.declare_range(name, count, kind);
             } else {
-                self.declare(name, Name::Register(index(&self.function.registers)), line)?;
-                self.function.registers.push(Register { name: place_in(self.source, name), kind });
+                self.declare(name, Name::Register(index(&self.body.registers)), line)?;
+                self.body.registers.push(Register { name: place_in(self.tokens.source, name), kind });
             }
-            if !self.take_mark(b',') {
+            if !self.tokens.take_mark(b',') {
                 break;
             }
         }
-        self.mark(b';')
+        self.tokens.mark(b';')
+    }
+
+    /// `.shared`, `.local`, `.param`, and also `.global` and `.const`, which outlive the function.
+    fn function_variables(&mut self) -> Result<(), PtxError> {
+        for (name, variable) in self.tokens.variables(false)? {
+            let line = variable.line;
+            let (scope, id, list) = if matches!(variable.space, Space::Global | Space::Const) {
+                (Scope::Module, self.first_static + self.statics.len(), &mut self.statics)
+            } else {
+                (Scope::Function, self.body.variables.len(), &mut self.body.variables)
+            };
+            list.push(variable);
+            self.declare(name, Name::Variable(scope, u32::try_from(id).unwrap_or(u32::MAX)), line)?;
+        }
+        Ok(())
     }
 
     fn label(&mut self, name: &'a str) -> Result<(), PtxError> {
-        match self.lookup(name) {
+        match self.find(name) {
             Some(Name::Label(id)) => {
-                self.function.labels[id as usize] = index(&self.function.instructions);
+                self.body.labels[id as usize] = index(&self.body.instructions);
                 Ok(())
             }
             Some(Name::Targets(id)) => {
-                if !self.take_directive(".branchtargets") {
-                    return Err(self.error(".calltargets is not supported"));
+                if !self.tokens.take_directive(".branchtargets") {
+                    return Err(self.tokens.error(".calltargets is not supported"));
                 }
                 let mut targets = Vec::new();
                 loop {
-                    let target = self.word("a label")?;
-                    match self.lookup(target) {
+                    let target = self.tokens.word("a label")?;
+                    match self.find(target) {
                         Some(Name::Label(label)) => targets.push(label),
-                        _ => return Err(self.error(format!("unknown label {target}"))),
+                        _ => return Err(self.tokens.error(format!("unknown label {target}"))),
                     }
-                    if !self.take_mark(b',') {
+                    if !self.tokens.take_mark(b',') {
                         break;
                     }
                 }
-                self.function.branch_targets[id as usize] = targets;
-                self.mark(b';')
+                self.body.branch_targets[id as usize] = targets;
+                self.tokens.mark(b';')
             }
             _ => {
-                // A prototype: the arguments of the call say the same.
-                while !matches!(self.peek(), Token::Mark(b';') | Token::End) {
-                    self.at += 1;
+                // A prototype: the arguments of the call say the same. A brace is none of it: whoever looks for a body's end
+                // counts them.
+                while !matches!(self.tokens.peek(), Token::Mark(b';' | b'{' | b'}') | Token::End) {
+                    self.tokens.at += 1;
                 }
-                self.mark(b';')
+                self.tokens.mark(b';')
             }
         }
     }
 
     fn instruction(&mut self) -> Result<(), PtxError> {
-        let line = self.line();
-        let guard = if self.take_mark(b'@') {
-            let negated = self.take_mark(b'!');
+        let line = self.tokens.line();
+        let guard = if self.tokens.take_mark(b'@') {
+            let negated = self.tokens.take_mark(b'!');
             Some((self.register()?, negated))
         } else {
             None
         };
-        let word = self.word("an opcode")?;
+        let word = self.tokens.word("an opcode")?;
         let opcode = Arc::clone(self.opcodes.entry(word).or_insert_with(|| Arc::from(word)));
-        let mut operands = SmallVec::new();
-        if self.peek() != Token::Mark(b';') {
+        let first = index(&self.body.operands);
+        if !self.tokens.at_mark(b';') {
             loop {
-                operands.push(self.operand()?);
-                if !self.take_mark(b',') {
+                let operand = self.operand()?;
+                self.body.operands.push(operand);
+                if !self.tokens.take_mark(b',') {
                     break;
                 }
             }
         }
-        self.mark(b';')?;
-        let location = self.debug.current;
-        self.function.instructions.push(Instruction { guard, opcode, operands, line, location });
+        self.tokens.mark(b';')?;
+        let operands = first..index(&self.body.operands);
+        let location = self.places.current;
+        self.body.instructions.push(Instruction { guard, opcode, operands, line, location });
         Ok(())
     }
 
     fn register(&mut self) -> Result<RegisterId, PtxError> {
-        let name = self.word("a register")?;
-        match self.lookup(name) {
+        let name = self.tokens.word("a register")?;
+        match self.find(name) {
             Some(Name::Register(id)) => Ok(id),
-            _ => Err(self.error(format!("unknown register {name}"))),
+            _ => Err(self.tokens.error(format!("unknown register {name}"))),
         }
     }
 
     fn operand(&mut self) -> Result<Operand, PtxError> {
-        match self.peek() {
+        match self.tokens.peek() {
             Token::Mark(b'{') => {
-                self.at += 1;
+                self.tokens.at += 1;
                 Ok(Operand::Vector(self.operands_until(b'}')?))
             }
             Token::Mark(b'(') => {
-                self.at += 1;
+                self.tokens.at += 1;
                 Ok(Operand::List(self.operands_until(b')')?))
             }
             Token::Mark(b'[') => {
-                self.at += 1;
+                self.tokens.at += 1;
                 self.memory()
             }
             _ => {
                 let first = self.plain_operand()?;
-                if self.take_mark(b'|') {
+                if self.tokens.take_mark(b'|') {
                     return Ok(Operand::Pair(Box::new(first), Box::new(self.plain_operand()?)));
                 }
                 Ok(first)
@@ -292,79 +295,79 @@ impl<'a> Parser<'a> {
 
     fn operands_until(&mut self, end: u8) -> Result<Vec<Operand>, PtxError> {
         let mut operands = Vec::new();
-        while self.peek() != Token::Mark(end) {
+        while !self.tokens.at_mark(end) {
             operands.push(self.plain_operand()?);
-            if !self.take_mark(b',') {
+            if !self.tokens.take_mark(b',') {
                 break;
             }
         }
-        self.mark(end)?;
+        self.tokens.mark(end)?;
         Ok(operands)
     }
 
     /// What has no operands inside.
     fn plain_operand(&mut self) -> Result<Operand, PtxError> {
-        match self.peek() {
+        match self.tokens.peek() {
             Token::Mark(b'!') => {
-                self.at += 1;
+                self.tokens.at += 1;
                 Ok(Operand::NotRegister(self.register()?))
             }
             Token::Mark(b'-') => {
-                self.at += 1;
-                match self.peek() {
+                self.tokens.at += 1;
+                match self.tokens.peek() {
                     Token::Integer(value) => {
-                        self.at += 1;
+                        self.tokens.at += 1;
                         Ok(Operand::Integer(value.wrapping_neg().cast_signed()))
                     }
                     Token::F64(bits) => {
-                        self.at += 1;
+                        self.tokens.at += 1;
                         Ok(Operand::F64((-f64::from_bits(bits)).to_bits()))
                     }
-                    _ => Err(self.expected("a number")),
+                    _ => Err(self.tokens.expected("a number")),
                 }
             }
             Token::Integer(value) => {
-                self.at += 1;
+                self.tokens.at += 1;
                 Ok(Operand::Integer(value.cast_signed()))
             }
             Token::F32(bits) => {
-                self.at += 1;
+                self.tokens.at += 1;
                 Ok(Operand::F32(bits))
             }
             Token::F64(bits) => {
-                self.at += 1;
+                self.tokens.at += 1;
                 Ok(Operand::F64(bits))
             }
             Token::Word("_") => {
-                self.at += 1;
+                self.tokens.at += 1;
                 Ok(Operand::Sink)
             }
             Token::Word(name) => {
-                self.at += 1;
+                self.tokens.at += 1;
                 self.named(name)
             }
-            _ => Err(self.expected("an operand")),
+            _ => Err(self.tokens.expected("an operand")),
         }
     }
 
     fn named(&mut self, name: &'a str) -> Result<Operand, PtxError> {
-        let meaning = self.lookup(name);
+        let meaning = self.find(name);
         Ok(match meaning {
             Some(Name::Register(id)) => Operand::Register(id),
-            Some(Name::Variable(scope, id)) => Operand::Variable { scope, id, offset: self.offset()? },
+            Some(Name::Variable(scope, id)) => Operand::Variable { scope, id, offset: self.tokens.offset()? },
             Some(Name::Label(id)) => Operand::Label(id),
             Some(Name::Targets(id)) => Operand::Targets(id),
             Some(Name::Prototype) => Operand::Prototype,
             None => {
                 if let Some(special) = special(name) {
                     Operand::Special(special)
-                } else if let Some(&id) = self.variables.get(name) {
-                    Operand::Variable { scope: Scope::Module, id, offset: self.offset()? }
-                } else if let Some(&id) = self.functions.get(name) {
-                    Operand::Function(Arc::clone(&self.module.functions[id].name))
+                } else if let Some(id) = self.outside.variable(name, self.variables) {
+                    Operand::Variable { scope: Scope::Module, id, offset: self.tokens.offset()? }
+                } else if let Some(name) = self.outside.function(name, self.functions) {
+                    Operand::Function(name)
                 } else {
-                    self.at -= 1;
-                    return Err(self.error(format!("unknown name {name}")));
+                    self.tokens.at -= 1;
+                    return Err(self.tokens.error(format!("unknown name {name}")));
                 }
             }
         })
@@ -372,14 +375,14 @@ impl<'a> Parser<'a> {
 
     /// After the bracket: `%rd1+-4]`, `p+8]`, `%rd + 0 ]`, `1024]`.
     fn memory(&mut self) -> Result<Operand, PtxError> {
-        let line = self.line();
+        let line = self.tokens.line();
         let base = match self.plain_operand()? {
-            Operand::Register(id) => Operand::Memory { base: Base::Register(id), offset: self.offset()? },
+            Operand::Register(id) => Operand::Memory { base: Base::Register(id), offset: self.tokens.offset()? },
             Operand::Variable { scope, id, offset } => Operand::Memory { base: Base::Variable { scope, id }, offset },
             Operand::Integer(address) => Operand::Memory { base: Base::None, offset: address },
-            _ => return Err(self.error_at(line, "an address is a register, a variable or a number")),
+            _ => return Err(self.tokens.error_at(line, "an address is a register, a variable or a number")),
         };
-        self.mark(b']')?;
+        self.tokens.mark(b']')?;
         Ok(base)
     }
 }

@@ -1,12 +1,16 @@
 use proptest::prelude::*;
 
 use super::parse;
-use crate::ptx::ast::{Base, Initial, Operand, Scope, Special, Type};
+use crate::ptx::ast::{Base, Body, Initial, Module, Operand, Scope, Special, Type};
 
 const HEAD: &str = ".version 9.0\n.target sm_80\n.address_size 64\n";
 
-fn module(text: &str) -> crate::ptx::ast::Module {
+fn module(text: &str) -> Module {
     parse(&format!("{HEAD}{text}")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn body(module: &Module, function: usize) -> &Body {
+    module.functions[function].body.as_ref().expect("a body")
 }
 
 fn message(text: &str) -> String {
@@ -17,7 +21,8 @@ fn message(text: &str) -> String {
 fn operands(instruction: &str) -> Vec<Operand> {
     let declarations = ".reg .pred %p<4>; .reg .b32 %r<4>; .reg .b64 %rd<4>; .shared .b32 s[4];";
     let module = module(&format!(".visible .entry k(.param .u64 a)\n{{ {declarations} {instruction} }}"));
-    module.functions[0].instructions[0].operands.to_vec()
+    let body = body(&module, 0);
+    body.operands(&body.instructions[0]).to_vec()
 }
 
 #[test]
@@ -92,14 +97,14 @@ fn registers_and_labels_are_lexical() {
         ".entry k() { .reg .b32 %r<2>; bra L; { .reg .b64 %r<2>; L: mov.b64 %r1, 0; bra L; } \
          { .reg .pred p; L: @!p bra L; } L: mov.b32 %r1, 0; }",
     );
-    let kernel = &module.functions[0];
+    let kernel = body(&module, 0);
     let kinds: Vec<Type> = kernel.registers.iter().map(|register| register.kind).collect();
     assert_eq!(kinds, [Type::B64, Type::Pred, Type::B32]);
     // Each branch goes to the label of its own scope, by the instruction that follows it.
     let targets: Vec<u32> = kernel
         .instructions
         .iter()
-        .filter_map(|i| match i.operands[..] {
+        .filter_map(|i| match kernel.operands(i)[..] {
             [Operand::Label(label)] => Some(kernel.labels[label as usize]),
             _ => None,
         })
@@ -145,11 +150,11 @@ fn lines_keep_the_chain_of_calls_that_were_inlined() {
          .file 1 \"a.cu\"\n.file 2 \"b.cuh\"\n.section .debug_str\n{\n$L__s0:\n.b8 95,95,102,0\n}\n\
          .section .debug_abbrev { .b32 $L__s0+4\n{ } }",
     );
-    let [call, inlined] = &module.locations[..] else { panic!("two places") };
-    assert_eq!((&*call.file, call.line, call.inlined_at), ("a.cu", 10, None));
-    assert_eq!((&*inlined.file, inlined.line, inlined.inlined_at), ("b.cuh", 5, Some(0)));
-    assert_eq!(inlined.function.as_deref(), Some("f"));
-    let at: Vec<_> = module.functions[0].instructions.iter().map(|i| i.location).collect();
+    let [call, inlined] = &body(&module, 0).locations[..] else { panic!("two places") };
+    assert_eq!((module.sources.file(call.file), call.line, call.inlined_at), ("a.cu", 10, None));
+    assert_eq!((module.sources.file(inlined.file), inlined.line, inlined.inlined_at), ("b.cuh", 5, Some(0)));
+    assert_eq!(inlined.function.and_then(|start| module.sources.function(start)), Some("f"));
+    let at: Vec<_> = body(&module, 0).instructions.iter().map(|i| i.location).collect();
     assert_eq!(at, [Some(1), None]);
 }
 
@@ -161,12 +166,12 @@ fn functions_prototypes_and_jump_tables() {
          .entry k() { .reg .b32 i; .reg .b64 g; .param .b32 a; t: .branchtargets A, B; A: brx.idx i, t; B:\n\
          call f, (a); p : .callprototype _ (.param .b32 _); call g, (a), p; }",
     );
-    let names: Vec<_> = module.functions.iter().map(|f| (&*f.name, f.has_body, f.is_entry)).collect();
+    let names: Vec<_> = module.functions.iter().map(|f| (&*f.name, f.body.is_some(), f.is_entry)).collect();
     assert_eq!(names, [("vprintf", false, false), ("f", true, false), ("k", true, true)]);
-    let kernel = &module.functions[2];
+    let kernel = body(&module, 2);
     assert_eq!(kernel.branch_targets, [[0, 1]]);
     assert_eq!(kernel.labels, [0, 1]);
-    assert_eq!(kernel.instructions[2].operands[2], Operand::Prototype);
+    assert_eq!(kernel.operands(&kernel.instructions[2])[2], Operand::Prototype);
 }
 
 #[test]
@@ -219,6 +224,59 @@ fn errors_name_line_and_text() {
     assert_eq!(parse("").unwrap_err().what, "no .version, so not PTX,");
 }
 
+#[test]
+fn of_several_errors_the_first_in_the_text_is_given() {
+    let filler = "mov.u32 %r1, %r2;\n".repeat(4000);
+    let kernel = |name: usize, body: &str| format!(".entry k{name}() {{ .reg .b32 %r<4>; {filler}{body} }}\n");
+    let good = kernel(0, "ret;");
+    // Of bodies that are read side by side, and of what stands before, between and behind them.
+    let [first, second] = [kernel(1, "mov.u32 %r1, first;"), kernel(2, "mov.u32 %r1, second;")];
+    for (text, expected) in [
+        (format!("{good}{first}{second}"), "unknown name first"),
+        (format!("{second}{good}{first}"), "unknown name second"),
+        (format!("{good}{first}.bogus\n{second}"), "unknown name first"),
+        (format!("{good}.bogus\n{first}{second}"), "unknown directive .bogus"),
+        (format!("{first}{first}"), "unknown name first"),
+        (format!("{good}{good}{first}"), "function k0 defined twice"),
+        (format!("{good}{first}.entry k3() {{"), "unknown name first"),
+        (format!("{good}.entry k3() {{ "), "expected a statement, came the end of the text"),
+        (format!("{good}}}"), "expected a directive, came `}`"),
+        (format!("{good}.entry k3() {{ p: .callprototype }} ; }}"), "expected `;`, came `}`"),
+    ] {
+        let message = message(&text);
+        assert!(message.contains(expected), "{message}, not {expected}");
+    }
+}
+
+#[test]
+fn a_body_knows_what_was_declared_before_it() {
+    let text = ".global .b32 a; .entry k() { .reg .b32 r; ld.global.u32 r, [a]; call k; }";
+    module(&format!("{text} .global .b32 b;"));
+    let later = [".global .b32 a;", ".extern .func k;"];
+    for (name, later) in ["a", "k"].into_iter().zip(later) {
+        let message = message(&format!(".entry j() {{ .reg .b64 r; mov.u64 r, {name}; }} {later}"));
+        assert!(message.contains(&format!("unknown name {name}")), "{message}");
+    }
+}
+
+#[test]
+fn variables_that_outlive_a_function_follow_those_of_the_module() {
+    let module = module(
+        ".global .b32 a; .entry j() { .reg .b32 r; .global .b32 s; .const .b32 t; ld.const.u32 r, [t]; }\n\
+         .entry k() { .reg .b32 r; .global .b32 s; ld.global.u32 r, [s]; ld.global.u32 r, [a]; } .global .b32 b;",
+    );
+    let names: Vec<&str> = module.variables.iter().map(|variable| &*variable.name).collect();
+    assert_eq!(names, ["a", "b", "s", "t", "s"]);
+    let used = |function, at: usize| {
+        let body = body(&module, function);
+        match &body.operands(&body.instructions[at])[1] {
+            Operand::Memory { base: Base::Variable { scope: Scope::Module, id }, .. } => *id,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((used(0, 0), used(1, 0), used(1, 1)), (3, 4, 0));
+}
+
 const SAMPLE: &str = ".version 9.0\n.target sm_80\n.address_size 64\n.global .align 4 .b8 t[4] = {1, 2};\n\
     .visible .entry k(.param .align 8 .b8 p[24])\n.maxntid 256, 1, 1\n{ .reg .b32 %r<9>; .reg .pred %p<2>;\n\
     .loc 1 2 3, function_name $L__s, inlined_at 1 1 1\nL: ld.param.v2.u32 {%r1, %r2}, [p+-8];\n@!%p1 bra L;\n\
@@ -252,7 +310,7 @@ proptest! {
             if text.is_empty() { break; }
         }
         if let Ok(module) = parse(&String::from_utf8_lossy(&text)) {
-            let _ = crate::program::decode(&module);
+            let _ = crate::program::decode(module);
         }
     }
 }

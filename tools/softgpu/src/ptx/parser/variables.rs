@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::body::Name;
-use super::{Parser, PtxError, Token};
+use super::PtxError;
+use super::scopes::{Name, Scopes};
+use super::tokens::Tokens;
 use crate::ptx::ast::{Initial, Scope, Space, Type, Variable};
+use crate::ptx::lexer::Token;
 
 /// More than any device has; keeps the sums of sizes far from overflow.
 const MOST_BYTES: u64 = 1 << 48;
@@ -13,71 +15,31 @@ const MOST_INITIALISED_BYTES: u64 = 1 << 30;
 /// Of a variable: initialisers are read by recursion, a level for each.
 const MOST_DIMENSIONS: usize = 32;
 
-impl<'a> Parser<'a> {
+impl<'a> Tokens<'a> {
     /// `(.param .b32 a, .param .align 8 .b8 b[16])`, entered into the open scope.
-    pub(super) fn parameters(&mut self, scope: Scope) -> Result<Vec<Variable>, PtxError> {
+    pub(super) fn parameters(&mut self, scopes: &mut Scopes<'a>, scope: Scope) -> Result<Vec<Variable>, PtxError> {
         self.mark(b'(')?;
-        let mut variables = Vec::new();
-        while self.peek() != Token::Mark(b')') {
+        let mut parameters = Vec::new();
+        while !self.at_mark(b')') {
             if !self.take_directive(".param") {
                 return Err(self.expected("`.param`"));
             }
             let declared = self.declared_type()?;
-            let (name, variable) = self.declarator(Space::Param, &declared, false)?;
+            let (name, parameter) = self.declarator(Space::Param, &declared, false)?;
             if name != "_" {
-                self.declare(name, Name::Variable(scope, index(&variables)), variable.line)?;
+                scopes.declare(self, name, Name::Variable(scope, index(&parameters)), parameter.line)?;
             }
-            variables.push(variable);
+            parameters.push(parameter);
             if !self.take_mark(b',') {
                 break;
             }
         }
         self.mark(b')')?;
-        Ok(variables)
-    }
-
-    pub(super) fn module_variables(&mut self, external: bool) -> Result<(), PtxError> {
-        for (name, variable) in self.variables(external)? {
-            self.add_module_variable(name, variable)?;
-        }
-        Ok(())
-    }
-
-    /// `.shared`, `.local`, `.param`, and also `.global` and `.const`, which outlive the function.
-    pub(super) fn function_variables(&mut self) -> Result<(), PtxError> {
-        for (name, variable) in self.variables(false)? {
-            let line = variable.line;
-            if matches!(variable.space, Space::Global | Space::Const) {
-                let id = index(&self.module.variables);
-                self.module.variables.push(variable);
-                self.declare(name, Name::Variable(Scope::Module, id), line)?;
-            } else {
-                self.declare(name, Name::Variable(Scope::Function, index(&self.function.variables)), line)?;
-                self.function.variables.push(variable);
-            }
-        }
-        Ok(())
-    }
-
-    fn add_module_variable(&mut self, name: &'a str, variable: Variable) -> Result<(), PtxError> {
-        if let Some(&id) = self.variables.get(name) {
-            let earlier = &mut self.module.variables[id as usize];
-            if variable.external {
-                return Ok(());
-            }
-            if earlier.external {
-                *earlier = variable;
-                return Ok(());
-            }
-            return Err(self.error_at(variable.line, format!("variable {name} declared twice")));
-        }
-        self.variables.insert(name, index(&self.module.variables));
-        self.module.variables.push(variable);
-        Ok(())
+        Ok(parameters)
     }
 
     /// One statement: a space, a type, and one or more declarators.
-    fn variables(&mut self, external: bool) -> Result<Vec<(&'a str, Variable)>, PtxError> {
+    pub(super) fn variables(&mut self, external: bool) -> Result<Vec<(&'a str, Variable)>, PtxError> {
         let Token::Directive(space) = self.next() else { return Err(self.expected("a state space")) };
         let space = match space {
             ".global" => Space::Global,
@@ -146,7 +108,7 @@ impl<'a> Parser<'a> {
         let name = self.word("a variable's name")?;
         let mut lengths = Vec::new();
         while self.take_mark(b'[') {
-            lengths.push(if self.peek() == Token::Mark(b']') { None } else { Some(self.integer("a length")?) });
+            lengths.push(if self.at_mark(b']') { None } else { Some(self.integer("a length")?) });
             self.mark(b']')?;
         }
         if lengths.len() > MOST_DIMENSIONS {
@@ -213,7 +175,7 @@ impl<'a> Parser<'a> {
             return Err(self.error("an initialiser with more dimensions than its variable"));
         };
         let mut place = at;
-        while self.peek() != Token::Mark(b'}') {
+        while !self.at_mark(b'}') {
             self.initialiser(element, inner, place, values)?;
             place = place.saturating_add(stride);
             if !self.take_mark(b',') {
@@ -228,7 +190,7 @@ impl<'a> Parser<'a> {
         let line = self.line();
         let bits = match self.next() {
             Token::Integer(value) => {
-                if self.peek() == Token::Mark(b'(') {
+                if self.at_mark(b'(') {
                     return Err(self.error_at(line, "a mask operator in an initialiser is not supported"));
                 }
                 let value = if negative { value.wrapping_neg() } else { value };

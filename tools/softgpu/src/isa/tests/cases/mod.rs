@@ -70,7 +70,7 @@ impl Case {
         assert_eq!(address, BUFFER);
         let bytes: Vec<u8> = self.before.iter().flat_map(|word| word.to_le_bytes()).collect();
         memory.write(address, &bytes).map_err(|error| format!("{error:?}"))?;
-        let program = parse(text).and_then(|module| decode_for(&module, modes)).map_err(|e| format!("{e}\n{text}"))?;
+        let program = parse(text).and_then(|module| decode_for(module, modes)).map_err(|e| format!("{e}\n{text}"))?;
         let function = program.functions.iter().position(|function| &*function.name == "k").ok_or("no kernel k")?;
         let module = Module::load(Arc::new(program), text.as_str().into(), &memory).map_err(|e| e.to_string())?;
         let report = run(&Launch {
