@@ -136,6 +136,12 @@ pub(super) fn lex(source: &str) -> Result<Lexed, PtxError> {
     }
 }
 
+/// What a lexeme keeps of a piece of the text.
+#[inline(always)]
+fn piece(start: usize, end: usize) -> u64 {
+    start as u64 | ((end - start) as u64) << 32
+}
+
 struct Lexer<'a> {
     source: &'a str,
     bytes: &'a [u8],
@@ -158,7 +164,7 @@ fn follows(byte: u8) -> bool {
     FOLLOWS[usize::from(byte)]
 }
 
-impl<'a> Lexer<'a> {
+impl Lexer<'_> {
     fn error(&self, what: impl Into<String>) -> PtxError {
         PtxError::new(self.source, self.line, what)
     }
@@ -193,12 +199,6 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// What a lexeme keeps of a piece of the text, from `start` to here.
-    #[inline(always)]
-    fn piece(&self, start: usize, end: usize) -> u64 {
-        start as u64 | ((end - start) as u64) << 32
-    }
-
     #[inline(always)]
     fn token(&mut self) -> Result<(Kind, u64), PtxError> {
         let Some(&byte) = self.bytes.get(self.at) else { return Ok((Kind::End, 0)) };
@@ -207,17 +207,17 @@ impl<'a> Lexer<'a> {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | b'%' => {
                 self.at += 1;
                 self.skip_suffix(true);
-                Ok((Kind::Word, self.piece(start, self.at)))
+                Ok((Kind::Word, piece(start, self.at)))
             }
             b'.' if follows(self.peek(1)) => {
                 self.at += 1;
                 self.skip_suffix(false);
                 if &self.bytes[start..self.at] != b".loc" {
-                    return Ok((Kind::Directive, self.piece(start, self.at)));
+                    return Ok((Kind::Directive, piece(start, self.at)));
                 }
                 let start = self.at;
                 self.skip_rest_of_line();
-                Ok((Kind::Location, self.piece(start, self.at)))
+                Ok((Kind::Location, piece(start, self.at)))
             }
             b'0'..=b'9' => self.number(),
             b'"' => {
@@ -225,7 +225,7 @@ impl<'a> Lexer<'a> {
                 match memchr::memchr2(b'"', b'\n', rest) {
                     Some(length) if rest[length] == b'"' => {
                         self.at += length + 2;
-                        Ok((Kind::Text, self.piece(start + 1, start + 1 + length)))
+                        Ok((Kind::Text, piece(start + 1, start + 1 + length)))
                     }
                     _ => Err(self.error("a string without an end")),
                 }

@@ -141,7 +141,7 @@ fn what_nvcc_makes_is_run() {
             let path = format!("tests/forms/{source}.cu");
             let ptx = compiler.ptx(Path::new(&path), nvcc::Architecture::compute(capability));
             let text = std::fs::read_to_string(ptx.unwrap_or_else(|error| panic!("{error}")).path).unwrap();
-            let program = parse(&text).and_then(|module| decode(module));
+            let program = parse(&text).and_then(decode);
             let program = program.unwrap_or_else(|error| panic!("{path} for compute_{capability}: {error}"));
             assert!(program.functions.len() > 2, "{path}");
         }

@@ -73,7 +73,9 @@ pub(super) fn append(program: &mut Program, function: Function, part: Program) -
         block
     }));
     program.branch_tables.extend(part.branch_tables.into_iter().map(|mut table| {
-        table.iter_mut().for_each(|target| *target += ops);
+        for target in &mut table {
+            *target += ops;
+        }
         table
     }));
     program.locations.extend(part.locations.into_iter().map(|mut location| {
