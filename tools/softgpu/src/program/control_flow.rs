@@ -102,8 +102,11 @@ impl Loops {
     fn find(successors: &[&[usize]], order: &[usize]) -> Self {
         let count = successors.len();
         let dominator = dominators(successors, order);
+        let mut rank = vec![usize::MAX; count];
+        order.iter().enumerate().for_each(|(i, &block)| rank[block] = i);
+        // A dominator is earlier in the order, so that few blocks are gone through.
         let dominates = |a: usize, mut b: usize| {
-            while b != a && dominator[b] != b {
+            while rank[b] > rank[a] {
                 b = dominator[b];
             }
             a == b

@@ -99,7 +99,7 @@ struct Interval {
 /// lane that writes its own part of a shared slot must not meet another lane's part of another register.
 pub(crate) fn assign(widths: &[u8], first: Slot, blocks: &[Span], steps: &[Step]) -> Result<Assignment, TooManySlots> {
     let mut intervals = intervals(widths.len(), blocks, steps);
-    intervals.sort_unstable_by_key(|interval| (interval.first, interval.register));
+    intervals.sort_unstable_by_key(|interval| u64::from(interval.first) << 32 | u64::from(interval.register));
     let mut slots = vec![NONE; widths.len()];
     let mut next = usize::from(first);
     for width in [1, 2] {
@@ -166,27 +166,22 @@ fn intervals(registers: usize, blocks: &[Span], steps: &[Step]) -> Vec<Interval>
         }
     }
     let mut hulls = vec![(u32::MAX, 0u32); registers];
-    let mut touch = |register: RegisterId, point: u32| {
+    let mut live_over = |register: RegisterId, first: u32, last: u32| {
         let hull = &mut hulls[register as usize];
-        *hull = (hull.0.min(point), hull.1.max(point));
+        *hull = (hull.0.min(first), hull.1.max(last));
     };
     for (index, block) in blocks.iter().enumerate() {
-        live_in[index].each().for_each(|register| touch(register, 2 * block.first));
+        let (start, end) = (2 * block.first, 2 * block.end);
+        live_in[index].each().for_each(|register| live_over(register, start, start));
         live.become_live_out(block, &live_in);
-        live.each().for_each(|register| touch(register, 2 * block.end));
+        live.each().for_each(|register| live_over(register, end, end));
         for at in block.first..block.end {
             let step = &steps[at as usize];
-            let read_until = if step.in_place { 2 * at } else { 2 * at + 1 };
-            for &register in &step.uses {
-                touch(register, 2 * at);
-                touch(register, read_until);
-            }
-            for &register in &step.defs {
-                if step.keeps {
-                    touch(register, 2 * at);
-                }
-                touch(register, 2 * at + 1);
-            }
+            let (reads, writes) = (2 * at, 2 * at + 1);
+            let read_until = if step.in_place { reads } else { writes };
+            let written_from = if step.keeps { reads } else { writes };
+            step.uses.iter().for_each(|&register| live_over(register, reads, read_until));
+            step.defs.iter().for_each(|&register| live_over(register, written_from, writes));
         }
     }
     let named = hulls.into_iter().zip(0..).filter(|((first, _), _)| *first != u32::MAX);

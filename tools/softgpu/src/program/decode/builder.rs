@@ -1,5 +1,6 @@
 //! Operations from instructions: operands to slots, constants, guards.
 
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -164,8 +165,29 @@ impl<'a> Builder<'a> {
         self.placed = Some(Placed { slots: given.slots, registers: given.count, block_ops, label_blocks });
     }
 
+    /// Puts an entry into a table of the program and gives its index. The first time round there is nothing to put it in.
+    pub(super) fn entry<T>(&mut self, table: fn(&mut Program) -> &mut Vec<T>, entry: T) -> u32 {
+        if self.placed.is_none() {
+            return 0;
+        }
+        let table = table(self.program);
+        table.push(entry);
+        u32::try_from(table.len() - 1).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn op_count(&self) -> u32 {
         u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Makes room for about so many operations.
+    pub(super) fn reserve(&mut self, operations: usize) {
+        if self.placed.is_none() {
+            self.steps.reserve(operations);
+        } else {
+            self.program.ops.reserve(operations);
+            self.program.sites.reserve(operations);
+            self.program.block_of.reserve(operations);
+        }
     }
 
     /// What was noted so far: the steps, and the slots that each register is wide.
@@ -323,8 +345,7 @@ impl<'a> Builder<'a> {
 
     /// A special register into a register of the decoder's own.
     fn read_special(&mut self, special: Special, d: Slot) {
-        let extra = super::warp::id(&self.program.dynamic_specials);
-        self.program.dynamic_specials.push(special);
+        let extra = self.entry(|program| &mut program.dynamic_specials, special);
         self.push(Kind::ReadSpecial, None, None, [d, NONE], [NONE; 4], extra, true);
     }
 
@@ -350,13 +371,16 @@ impl<'a> Builder<'a> {
         isa::row(name).ok_or_else(|| self.error(format!("no row {name} for the instruction")))
     }
 
+    #[inline]
     pub(super) fn expect_bytes(&self, id: RegisterId, bytes: u8) -> Result<(), PtxError> {
         let has = self.register_bytes(id);
-        if has == bytes {
-            return Ok(());
-        }
+        if has == bytes { Ok(()) } else { Err(self.other_bytes(id, has, bytes)) }
+    }
+
+    #[cold]
+    fn other_bytes(&self, id: RegisterId, has: u8, bytes: u8) -> PtxError {
         let name = self.of.body.registers.get(id as usize).map_or("a register", |it| self.of.module.name(it));
-        Err(self.error(format!("{name} has {}, expected {}", bits(has), bits(bytes))))
+        self.error(format!("{name} has {}, expected {}", bits(has), bits(bytes)))
     }
 
     /// The slot of a source operand of `bytes` (1 for a predicate).
@@ -543,17 +567,20 @@ impl<'a> Builder<'a> {
         if *operand == Operand::Sink { Ok(NONE) } else { self.result(operand, bytes) }
     }
 
-    pub(super) fn expect_operands(&self, counts: std::ops::RangeInclusive<usize>) -> Result<&'a [Operand], PtxError> {
+    #[inline]
+    pub(super) fn expect_operands(&self, counts: RangeInclusive<usize>) -> Result<&'a [Operand], PtxError> {
         let operands = self.at.map_or(&[][..], |at| self.of.body.operands(at));
-        if counts.contains(&operands.len()) {
-            return Ok(operands);
-        }
+        if counts.contains(&operands.len()) { Ok(operands) } else { Err(self.other_count(operands.len(), &counts)) }
+    }
+
+    #[cold]
+    fn other_count(&self, count: usize, counts: &RangeInclusive<usize>) -> PtxError {
         let expected = if counts.start() == counts.end() {
             counts.start().to_string()
         } else {
             format!("{} to {}", counts.start(), counts.end())
         };
-        Err(self.error(format!("{} operands, expected {expected},", operands.len())))
+        self.error(format!("{count} operands, expected {expected},"))
     }
 
     pub(super) fn instruction(&mut self, instruction: &'a Instruction) -> Result<(), PtxError> {

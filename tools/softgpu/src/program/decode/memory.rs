@@ -1,7 +1,6 @@
 //! Loads, stores, atomics, asynchronous copies, and addresses.
 
 use super::builder::{Builder, bits, describe};
-use super::warp::id;
 use crate::inspect::Class;
 use crate::isa::forms::Matched;
 use crate::memory::{LOCAL_BASE, PARAM_BASE, SHARED_BASE};
@@ -147,8 +146,7 @@ impl Builder<'_> {
     }
 
     fn push_access(&mut self, kind: Kind, class: Class, access: Access, s: [Slot; 4]) {
-        let extra = id(&self.program.accesses);
-        self.program.accesses.push(access);
+        let extra = self.entry(|program| &mut program.accesses, access);
         self.op(kind, class, [NONE; 2], s, extra);
     }
 

@@ -221,6 +221,7 @@ fn plan(source: &Source<'_>, forms: &mut Forms) -> Result<Plan, PtxError> {
 
     let mut scratch = Program::default();
     let mut survey = Builder::new(*source, forms, &mut scratch);
+    survey.reserve(body.instructions.len());
     let mut spans = Vec::with_capacity(order.len());
     for (at, &run) in order.iter().enumerate() {
         let first = survey.op_count();
@@ -250,11 +251,9 @@ fn build(source: &Source<'_>, forms: &mut Forms, plan: Plan) -> Result<(Function
     let Plan { runs, order, place, label_places, firsts, ops, slots } = plan;
     let Source { function, layout, index, .. } = *source;
     let mut program = Program { locations: source.body.locations.clone(), ..Program::default() };
-    program.ops.reserve(ops as usize);
-    program.sites.reserve(ops as usize);
-    program.block_of.reserve(ops as usize);
     let mut builder = Builder::new(*source, forms, &mut program);
     builder.place(slots, firsts, label_places);
+    builder.reserve(ops as usize);
     for (at, &run) in order.iter().enumerate() {
         builder.open_block();
         build_run(&mut builder, &runs, run, order.get(at + 1).copied(), &place)?;

@@ -1,7 +1,6 @@
 //! The operations of the tensor cores.
 
 use super::builder::Builder;
-use super::warp::id;
 use crate::inspect::Class;
 use crate::isa::forms::Matched;
 use crate::isa::tensor_core;
@@ -190,8 +189,7 @@ impl Builder<'_> {
     }
 
     fn push_tensor(&mut self, op: TensorOp) {
-        let extra = id(&self.program.tensor_ops);
-        self.program.tensor_ops.push(op);
+        let extra = self.entry(|program| &mut program.tensor_ops, op);
         self.op(Kind::Tensor, Class::Tensor, [NONE; 2], [NONE; 4], extra);
     }
 

@@ -8,11 +8,6 @@ use crate::program::{Barrier, BarrierKind, Builtin, Call, CallTarget, Kind, Mbar
 use crate::ptx::PtxError;
 use crate::ptx::ast::{Operand, Scope, Space, Variable};
 
-/// The index that the next element of a side table gets.
-pub(super) fn id<T>(table: &[T]) -> u32 {
-    u32::try_from(table.len()).unwrap_or(u32::MAX)
-}
-
 impl<'a> Builder<'a> {
     pub(super) fn control_or_warp(&mut self, form: &Matched) -> Result<(), PtxError> {
         let class = form.form.class;
@@ -64,8 +59,7 @@ impl<'a> Builder<'a> {
                 };
                 let index = self.source(&operands[0], 4)?;
                 let targets = self.of.body.branch_targets[list as usize].iter().map(|&l| self.target(l)).collect();
-                let table = id(&self.program.branch_tables);
-                self.program.branch_tables.push(targets);
+                let table = self.entry(|program| &mut program.branch_tables, targets);
                 self.op(Kind::BranchIndexed, class, no_d, [index, NONE, NONE, NONE], table);
                 Ok(())
             }
@@ -137,8 +131,7 @@ impl<'a> Builder<'a> {
                     "param" | "param::entry" => Space::Param,
                     _ => Space::Global,
                 };
-                let extra = id(&self.program.spaces);
-                self.program.spaces.push(space);
+                let extra = self.entry(|program| &mut program.spaces, space);
                 self.op(Kind::IsSpace, class, [d, NONE], s, extra);
                 Ok(())
             }
@@ -177,8 +170,7 @@ impl<'a> Builder<'a> {
             MbarrierAction::Arrive { .. } => self.optional_result(&operands[0], 8)?,
             _ => NONE,
         };
-        let extra = id(&self.program.mbarriers);
-        self.program.mbarriers.push(Mbarrier { action, relaxed, space, address, offset });
+        let extra = self.entry(|program| &mut program.mbarriers, Mbarrier { action, relaxed, space, address, offset });
         self.op(Kind::Mbarrier, class, [d, NONE], s, extra);
         Ok(())
     }
@@ -208,8 +200,7 @@ impl<'a> Builder<'a> {
             s[2] = self.source(&operands[operands.len() - 1], 1)?;
             d = self.result(&operands[0], if kind == BarrierKind::ReducePopc { 4 } else { 1 })?;
         }
-        let extra = id(&self.program.barriers);
-        self.program.barriers.push(Barrier { kind, aligned });
+        let extra = self.entry(|program| &mut program.barriers, Barrier { kind, aligned });
         self.op(Kind::Barrier, form.form.class, [d, NONE], s, extra);
         Ok(())
     }
@@ -295,8 +286,7 @@ impl<'a> Builder<'a> {
             arguments: arguments.iter().zip(in_arguments).map(|((at, v), to)| (*at, to, bytes(v))).collect(),
             results: results.iter().zip(in_results).map(|((at, v), from)| (from, *at, bytes(v))).collect(),
         };
-        let extra = id(&self.program.calls);
-        self.program.calls.push(call);
+        let extra = self.entry(|program| &mut program.calls, call);
         self.op(Kind::Call, form.form.class, [NONE; 2], [NONE; 4], extra);
         Ok(())
     }

@@ -45,14 +45,21 @@ impl<'a> Pending<'a> {
         opcodes: &mut Opcodes<'a>,
         statics: usize,
     ) -> Result<(usize, Function, Vec<Variable>), PtxError> {
-        let Self { tokens, function, index, scopes, functions, variables, .. } = self;
+        let Self { tokens, end, function, index, scopes, functions, variables } = self;
+        // A statement takes eight lexemes or so; what turns out to be more is moved once.
+        let statements = (end - tokens.at) / 8;
+        let body = Body {
+            instructions: Vec::with_capacity(statements),
+            operands: Vec::with_capacity(3 * statements),
+            ..Body::default()
+        };
         let mut reader = Reader {
             tokens,
             outside,
             opcodes,
             scopes,
             function,
-            body: Body::default(),
+            body,
             functions,
             variables,
             places: Places::default(),
