@@ -12,6 +12,13 @@ __device__ __forceinline__ void cp_async_16(void* shared, const void* global) {
       : "memory");
 }
 
+// The first `bytes` of 16 from global memory, the rest zero. `shared` is an address of shared memory.
+__device__ __forceinline__ void cp_async_16_or_zero(uint32_t shared, const void* global, int bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(__cvta_generic_to_global(global)),
+               "r"(bytes)
+               : "memory");
+}
+
 // Closes this thread's group: the copies since the last one, possibly none.
 __device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 

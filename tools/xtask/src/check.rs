@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The folders whose CUDA and C files clang-format keeps.
-const CUDA_FOLDERS: [&str; 3] = ["cuda", "tools/softgpu", "tools/xtask/include"];
+const CUDA_FOLDERS: [&str; 4] = ["cuda", "tests/matmul", "tools/softgpu", "tools/xtask/include"];
 
 type Check = fn(&Path) -> Result<(), Failure>;
 

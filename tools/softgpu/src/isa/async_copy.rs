@@ -92,7 +92,11 @@ pub(crate) unsafe fn cp_async(step: &mut Step<'_, '_>, op: &Op, access: &Access,
         return Err(step.fail(Failure::LaunchFailed));
     }
     let in_shared = access.space == Space::Shared;
-    if in_shared && width == CHUNK as u64 && op.s[2] == NONE && chunks::copy_to_shared(step, &to, &from, mask) {
+    if in_shared
+        && width == CHUNK as u64
+        && lanes(mask).all(|lane| sizes[lane] as usize == CHUNK)
+        && chunks::copy_to_shared(step, &to, &from, mask)
+    {
         begin(step, mask, &to, width);
         return Ok(());
     }

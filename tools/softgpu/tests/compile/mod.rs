@@ -27,7 +27,9 @@ pub(crate) fn family(workspace: &Path, family: &str) -> Vec<Vec<u8>> {
 }
 
 fn compiler(root: &Path, defines: &[&str]) -> nvcc::Compiler {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    // The crate whose tests these are is the workspace's root or a tool.
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let workspace = folders.find(|folder| folder.join("tools/xtask").is_dir());
     nvcc::Compiler {
         nvcc: nvcc::find(workspace).unwrap_or_else(|error| panic!("{error}")),
         host: None,

@@ -1,0 +1,286 @@
+// The tiled matmul that the library's products stand on: C = A B' in f32, a tile of it per block at a time, which an
+// operation does something with before anything is stored.
+//
+//   C[m, n] = sum_k A[m, k] B[n, k]        m < M, n < N, k < K
+//
+// Operands  f = f16 or bf16: mma.m16n8k16 with f32 sums. f = f32: three tf32 products, lo hi + hi lo + hi hi, so that a
+//           product is right to 2^-20.5 of its magnitude. Each operand lies with k contiguous ([M, K], [N, K]) or with k
+//           strided ([K, M], [K, N]): NT, NN and TN are all there. Any M, N, K, stride and element-aligned base.
+// Pipeline  S stages of shared memory, filled S - 1 steps ahead by cp.async of 16 bytes, zero beyond the matrix; one barrier
+//           per step of BK. Rows of a stage are swizzled by chunks of 16 bytes: neither the copies nor ldmatrix (or, of f32
+//           with k strided, the 4-byte loads) meet on a bank. An operand whose rows do not begin at multiples of 16 bytes
+//           goes through registers, two aligned vectors and a shift a chunk; what lies in shared memory is the same.
+// Traffic   Of each tile, BM K of A and BN K of B; with T_m by T_n tiles T_n M K + T_m N K elements in all, mostly from L2
+//           in the order of `tile_at`.
+// Numerics  A sum takes its terms in the order of k, 16 (tf32: 8) to an instruction, whatever the tile: an element of C
+//           depends on its row of A, its row of B and K alone, not on M, N or the tile. Beyond K zeros are added, which
+//           changes nothing.
+//
+// A client gives a tile (one of those below), its operands, and what becomes of the sums; here hidden [B, d] by weight
+// [D, d], aligned:
+//
+//   extern __shared__ uint4 stages[];
+//   Matmul<Medium<f>, f, false, false, true> matmul(stages, {hidden, B, d, d}, {weight, D, d, d});
+//   for (uint32_t t = blockIdx.x; t < tiles; t += gridDim.x) {
+//     const TileAt at = tile_at(t, tiles_m, tiles_n, 8);
+//     auto sums = matmul.tile(at.m * Medium<f>::BM, at.n * Medium<f>::BN);   // every thread of the block; 64 bits where
+//     sums.each([&](uint64_t m, uint64_t n, float& c) { ... });              // a size can pass 2^32; also m >= M, n >= N
+//   }
+//
+// The stages may be used as scratch between two tiles, behind a barrier. Entry points have __launch_bounds__(THREADS, 1):
+// without the 1, ptxas keeps some of them to 128 registers and spills.
+#pragma once
+
+#include "common/cp_async.cuh"
+#include "common/mma.cuh"
+#include "common/vector.cuh"
+
+namespace oblate {
+// Of a block and its warps. A step is 64 bytes of k for 16-bit elements: the kernel has half as many stages to wait for
+// with 128, but a stage then takes twice the memory. f32 steps are as many elements, and 128 bytes.
+template <int BM_, int BN_, int WARPS_M_, int WARPS_N_, int STAGES_>
+struct Tile {
+  static constexpr int BM = BM_, BN = BN_, BK = 32;
+  static constexpr int WARPS_M = WARPS_M_, WARPS_N = WARPS_N_, STAGES = STAGES_;
+  static constexpr int THREADS = 32 * WARPS_M * WARPS_N;
+  static constexpr int WM = BM / WARPS_M, WN = BN / WARPS_N;
+  static_assert(WM % 16 == 0 && WN % 16 == 0, "a warp loads fragments of 16 rows of each operand");
+};
+
+// A warp has 64 x 64 of a 16-bit product: smaller warp tiles load more from shared memory than it gives a tensor core. Of
+// f32, whose fragments are split into two, half of that, so that a thread's registers suffice.
+template <class f>
+struct Medium : Tile<128, 128, 2, 2, 4> {};
+template <>
+struct Medium<float> : Tile<128, 128, 2, 4, 3> {};
+// For products of few tiles.
+template <class f>
+struct Small : Tile<64, 64, 2, 2, 4> {};
+
+// A matrix of `rows` (m or n) by `depth` (k): element (i, k) at i stride + k, or with k strided at k stride + i.
+template <class f, bool K_STRIDED_>
+struct Operand {
+  static constexpr bool K_STRIDED = K_STRIDED_;
+  const f* at;
+  uint64_t rows, depth, stride;
+};
+
+// One operand's part of a stage: lines of 16-byte chunks, line i of them row i, or with k strided its line k.
+template <class f, int ROWS, int BK, bool K_STRIDED>
+struct Stage {
+  static constexpr int PER_CHUNK = PER_VECTOR<f>;
+  static constexpr int LINES = K_STRIDED ? BK : ROWS;
+  static constexpr int CHUNKS = (K_STRIDED ? ROWS : BK) / PER_CHUNK;  // of a line
+  static constexpr int BYTES = LINES * CHUNKS * 16;
+  static_assert(CHUNKS == 4 || CHUNKS % 8 == 0, "what the swizzles below are made for");
+
+  // Byte of a chunk. The 8 lines of a matrix that ldmatrix reads at one chunk lie on all banks; so do 4 lines of 8 f32.
+  __device__ __forceinline__ static uint32_t offset(int line, int chunk) {
+    const int swizzle = CHUNKS == 4 ? line >> 1 & 3 : K_STRIDED && sizeof(f) == 4 ? 2 * (line & 3) : line & 7;
+    return static_cast<uint32_t>(line * CHUNKS + (chunk ^ swizzle)) * 16;
+  }
+};
+
+// Up to 16 bytes from any element-aligned address, zero beyond `count` elements: two aligned vectors and a shift where both
+// lie within the matrix, element by element at its ends.
+template <class f>
+__device__ __forceinline__ uint4 gather_chunk(const f* from, int count, const f* begin, const f* end) {
+  if (count <= 0) return make_uint4(0, 0, 0, 0);
+  const auto address = reinterpret_cast<uintptr_t>(from);
+  const auto* lower = reinterpret_cast<const uint4*>(address & ~uintptr_t{15});
+  f elements[PER_VECTOR<f>];
+  if (count == PER_VECTOR<f> && reinterpret_cast<const f*>(lower) >= begin &&
+      reinterpret_cast<const f*>(lower + 2) <= end) {
+    return shift_vector(__ldg(lower), __ldg(lower + 1), static_cast<uint32_t>(address & 15));
+  }
+#pragma unroll
+  for (int i = 0; i < PER_VECTOR<f>; ++i) elements[i] = i < count ? from[i] : narrow<f>(0.f);
+  uint4 chunk;
+  memcpy(&chunk, elements, 16);
+  return chunk;
+}
+
+// The sums of a tile, a warp's part of them in each thread: fragments as mma.cuh draws them.
+template <class Tile>
+struct Sums {
+  static constexpr int MI = Tile::WM / 16, NJ = Tile::WN / 8;
+  float at[MI][NJ][4];
+  uint64_t m0, n0;  // the matrix's row and column of this thread's first element
+
+  __device__ __forceinline__ uint64_t row(int i, int half) const { return m0 + 16 * i + 8 * half; }
+  __device__ __forceinline__ uint64_t column(int j) const { return n0 + 8 * j; }
+
+  template <class F>
+  __device__ __forceinline__ void each(F&& f) {
+#pragma unroll
+    for (int i = 0; i < MI; ++i) {
+#pragma unroll
+      for (int j = 0; j < NJ; ++j) {
+#pragma unroll
+        for (int c = 0; c < 4; ++c) f(row(i, c / 2), column(j) + c % 2, at[i][j][c]);
+      }
+    }
+  }
+};
+
+// `ALIGNED`: both bases and strides are multiples of 16 bytes.
+template <class Tile_, class f, bool A_STRIDED, bool B_STRIDED, bool ALIGNED>
+class Matmul {
+ public:
+  using Tile = Tile_;
+  using A = Operand<f, A_STRIDED>;
+  using B = Operand<f, B_STRIDED>;
+  using StageA = Stage<f, Tile::BM, Tile::BK, A_STRIDED>;
+  using StageB = Stage<f, Tile::BN, Tile::BK, B_STRIDED>;
+  static constexpr int STAGE_BYTES = StageA::BYTES + StageB::BYTES;
+  static constexpr int SHARED_BYTES = Tile::STAGES * STAGE_BYTES;
+
+  __device__ __forceinline__ Matmul(void* stages, const A& a, const B& b)
+      : a(a), b(b), stages(static_cast<char*>(stages)), base(static_cast<uint32_t>(__cvta_generic_to_shared(stages))) {}
+
+  // The product's tile whose first element is (m0, n0). All threads of the block call it.
+  __device__ __forceinline__ Sums<Tile> tile(uint64_t m0, uint64_t n0) {
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const int warp_m = Tile::WM * (warp % Tile::WARPS_M), warp_n = Tile::WN * (warp / Tile::WARPS_M);
+    Sums<Tile> sums;
+    sums.m0 = m0 + warp_m + lane / 4;
+    sums.n0 = n0 + warp_n + 2 * (lane % 4);
+    sums.each([](uint64_t, uint64_t, float& c) { c = 0.f; });
+    const uint64_t steps = (a.depth + Tile::BK - 1) / Tile::BK;
+    __syncthreads();  // nobody still reads the stages of the tile before
+#pragma unroll
+    for (int stage = 0; stage < Tile::STAGES - 1; ++stage) {
+      if (static_cast<uint64_t>(stage) < steps) load(stage, m0, n0, static_cast<uint64_t>(stage) * Tile::BK);
+      cp_async_commit();
+    }
+    int stage = 0, next_stage = Tile::STAGES - 1;
+    for (uint64_t step = 0; step < steps; ++step) {
+      cp_async_wait<Tile::STAGES - 2>();
+      __syncthreads();  // this step's stage is there for all, and nobody still reads the one that is filled next
+      const uint64_t next = step + Tile::STAGES - 1;
+      if (next < steps) load(next_stage, m0, n0, next * Tile::BK);
+      cp_async_commit();  // also an empty group, so that the count of those in flight stays right
+      multiply(sums, stage, warp_m, warp_n, lane);
+      stage = stage + 1 == Tile::STAGES ? 0 : stage + 1;
+      next_stage = next_stage + 1 == Tile::STAGES ? 0 : next_stage + 1;
+    }
+    cp_async_wait<0>();  // the last groups are empty; the stages are free behind the caller's barrier
+    return sums;
+  }
+
+ private:
+  A a;
+  B b;
+  char* stages;
+  uint32_t base;  // of the stages, as an address of shared memory
+
+  __device__ __forceinline__ void load(int stage, uint64_t m0, uint64_t n0, uint64_t k0) {
+    load_operand<StageA>(a, stage * STAGE_BYTES, m0, k0);
+    load_operand<StageB>(b, stage * STAGE_BYTES + StageA::BYTES, n0, k0);
+  }
+
+  // A stage's part of one operand: rows from i0, k from k0, zero beyond the matrix.
+  template <class S, class O>
+  __device__ __forceinline__ void load_operand(const O& o, int to, uint64_t i0, uint64_t k0) {
+    constexpr int CHUNKS = S::LINES * S::CHUNKS;
+    constexpr int EACH = (CHUNKS + Tile::THREADS - 1) / Tile::THREADS;
+    static_assert(CHUNKS % Tile::THREADS == 0, "every thread has as many chunks");
+    const uint64_t line0 = O::K_STRIDED ? k0 : i0, within0 = O::K_STRIDED ? i0 : k0;
+    const uint64_t lines = O::K_STRIDED ? o.depth : o.rows, within = O::K_STRIDED ? o.rows : o.depth;
+#pragma unroll
+    for (int c = 0; c < EACH; ++c) {
+      const int index = threadIdx.x + c * Tile::THREADS;
+      const int line = index / S::CHUNKS, chunk = index % S::CHUNKS;
+      const uint64_t first = within0 + chunk * S::PER_CHUNK;
+      const bool inside = line0 + line < lines && first < within;
+      const int count = inside ? static_cast<int>(min(within - first, static_cast<uint64_t>(S::PER_CHUNK))) : 0;
+      // Nothing is read of a chunk outside, but its address must be one.
+      const f* from = inside ? o.at + (line0 + line) * o.stride + first : o.at;
+      if (ALIGNED) {
+        cp_async_16_or_zero(base + to + S::offset(line, chunk), from, count * static_cast<int>(sizeof(f)));
+      } else {
+        const f* end = lines == 0 ? o.at : o.at + (lines - 1) * o.stride + within;
+        *reinterpret_cast<uint4*>(stages + to + S::offset(line, chunk)) = gather_chunk(from, count, o.at, end);
+      }
+    }
+  }
+
+  // 16 rows of an operand at 16 bytes or 8 f32 of k: matrix 0 and 1 are its rows 0 to 7 and 8 to 15, 2 and 3 the same with the
+  // next k. So it is an A fragment; of B, matrices 0 and 2 are the fragment of rows 0 to 7, 1 and 3 that of 8 to 15.
+  template <class S, bool K_STRIDED>
+  __device__ __forceinline__ void fragment(uint32_t (&to)[4], int stage, int row, int kk, int lane) {
+    if constexpr (!K_STRIDED) {
+      const int chunk = kk / S::PER_CHUNK + lane / 16;
+      ldmatrix_x4(to, base + stage + S::offset(row + lane % 16, chunk));
+    } else if constexpr (sizeof(f) == 2) {
+      const int line = kk + lane % 8 + 8 * (lane / 16);
+      ldmatrix_x4_trans(to, base + stage + S::offset(line, (row + 8 * (lane / 8 % 2)) / S::PER_CHUNK));
+    } else {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int line = kk + lane % 4 + 4 * (i / 2), element = row + lane / 4 + 8 * (i % 2);
+        const uint32_t byte = S::offset(line, element / S::PER_CHUNK) + element % S::PER_CHUNK * 4;
+        to[i] = *reinterpret_cast<const uint32_t*>(stages + stage + byte);
+      }
+    }
+  }
+
+  __device__ __forceinline__ void multiply(Sums<Tile>& sums, int stage, int warp_m, int warp_n, int lane) {
+    constexpr int MI = Sums<Tile>::MI, NJ = Sums<Tile>::NJ;
+    constexpr int DEPTH = sizeof(f) == 2 ? 16 : 8;  // of an instruction
+    const int stage_a = stage * STAGE_BYTES, stage_b = stage_a + StageA::BYTES;
+#pragma unroll
+    for (int kk = 0; kk < Tile::BK; kk += DEPTH) {
+      uint32_t fb[NJ / 2][4];
+#pragma unroll
+      for (int j = 0; j < NJ / 2; ++j) fragment<StageB, B_STRIDED>(fb[j], stage_b, warp_n + 16 * j, kk, lane);
+#pragma unroll
+      for (int i = 0; i < MI; ++i) {
+        uint32_t fa[4];
+        fragment<StageA, A_STRIDED>(fa, stage_a, warp_m + 16 * i, kk, lane);
+        if constexpr (sizeof(f) == 2) {
+#pragma unroll
+          for (int j = 0; j < NJ; ++j) mma_16x8x16(sums.at[i][j], fa, fb[j / 2][j % 2], fb[j / 2][j % 2 + 2], f());
+        } else {
+          multiply_tf32(sums, i, fa, fb);
+        }
+      }
+    }
+  }
+
+  // The small terms first, each kind for all columns, so that a sum's three instructions do not wait for each other.
+  template <int PAIRS>
+  __device__ __forceinline__ void multiply_tf32(Sums<Tile>& sums, int i, const uint32_t (&fa)[4],
+                                                const uint32_t (&fb)[PAIRS][4]) {
+    uint32_t hi[4], lo[4], b_hi[PAIRS][4], b_lo[PAIRS][4];
+#pragma unroll
+    for (int e = 0; e < 4; ++e) split_tf32(fa[e], hi[e], lo[e]);
+#pragma unroll
+    for (int j = 0; j < PAIRS; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) split_tf32(fb[j][e], b_hi[j][e], b_lo[j][e]);
+    }
+#pragma unroll
+    for (int j = 0; j < 2 * PAIRS; ++j) mma_16x8x8_tf32(sums.at[i][j], lo, b_hi[j / 2][j % 2], b_hi[j / 2][j % 2 + 2]);
+#pragma unroll
+    for (int j = 0; j < 2 * PAIRS; ++j) mma_16x8x8_tf32(sums.at[i][j], hi, b_lo[j / 2][j % 2], b_lo[j / 2][j % 2 + 2]);
+#pragma unroll
+    for (int j = 0; j < 2 * PAIRS; ++j) mma_16x8x8_tf32(sums.at[i][j], hi, b_hi[j / 2][j % 2], b_hi[j / 2][j % 2 + 2]);
+  }
+};
+
+// A tile's place in the grid of tiles.
+struct TileAt {
+  uint32_t m, n;
+};
+
+// The t-th tile, in groups of `group` tile rows, within a group column by column: what blocks side by side work on shares
+// rows of A and of B in L2.
+__device__ __forceinline__ TileAt tile_at(uint32_t t, uint32_t tiles_m, uint32_t tiles_n, uint32_t group) {
+  const uint32_t of_group = group * tiles_n;
+  const uint32_t first = t / of_group * group;
+  const uint32_t height = min(group, tiles_m - first);
+  const uint32_t within = t % of_group;
+  return {first + within % height, within / height};
+}
+}  // namespace oblate
