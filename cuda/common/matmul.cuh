@@ -20,20 +20,26 @@
 // [D, d], aligned:
 //
 //   extern __shared__ uint4 stages[];
-//   Matmul<Medium<f>, f, false, false, true> matmul(stages, {hidden, B, d, d}, {weight, D, d, d});
+//   using Product = Matmul<Medium<f>, f, false, false, true>;
+//   Product product(stages, {hidden, B, d, d}, {weight, D, d, d});
 //   for (uint32_t t = blockIdx.x; t < tiles; t += gridDim.x) {
 //     const TileAt at = tile_at(t, tiles_m, tiles_n, 8);
-//     auto sums = matmul.tile(at.m * Medium<f>::BM, at.n * Medium<f>::BN);   // every thread of the block; 64 bits where
-//     sums.each([&](uint64_t m, uint64_t n, float& c) { ... });              // a size can pass 2^32; also m >= M, n >= N
+//     product.tiles(at.m * Medium<f>::BM, at.n * Medium<f>::BN, 1, [&](Product::Sums& sums) {
+//       sums.each([&](uint64_t m, uint64_t n, float& c) { ... });            // also m >= M, n >= N
+//     });
 //   }
 //
-// The stages may be used as scratch between two tiles, behind a barrier. Entry points have __launch_bounds__(THREADS, 1):
-// without the 1, ptxas keeps some of them to 128 registers and spills.
+// Every thread of the block calls `tiles`, with the same arguments; sizes may pass 2^32. With a count above 1 it goes on to
+// the tiles to the right, whose first steps are copied while the epilogue of the one before runs: an epilogue that takes a
+// barrier holds that up, but may. Without the stages as scratch: behind `tiles` and a barrier they are free. `store` writes
+// a tile, 16 bytes an access whatever its type. Entry points have __launch_bounds__(THREADS, 1): without the 1, ptxas keeps
+// some of them to 128 registers and spills.
 #pragma once
 
-#include "common/cp_async.cuh"
-#include "common/mma.cuh"
-#include "common/vector.cuh"
+#include "cp_async.cuh"
+#include "mma.cuh"
+#include "reduce.cuh"
+#include "vector.cuh"
 
 namespace oblate {
 // Of a block and its warps. A step is 64 bytes of k for 16-bit elements: the kernel has half as many stages to wait for
@@ -57,12 +63,22 @@ struct Medium<float> : Tile<128, 128, 2, 4, 3> {};
 template <class f>
 struct Small : Tile<64, 64, 2, 2, 4> {};
 
-// A matrix of `rows` (m or n) by `depth` (k): element (i, k) at i stride + k, or with k strided at k stride + i.
+// A matrix of `rows` (m or n) by `depth` (k), both below 2^31: element (i, k) at i stride + k, or with k strided at
+// k stride + i.
 template <class f, bool K_STRIDED_>
 struct Operand {
   static constexpr bool K_STRIDED = K_STRIDED_;
   const f* at;
-  uint64_t rows, depth, stride;
+  uint64_t stride;
+  uint32_t rows, depth;
+
+  __device__ __forceinline__ Operand(const f* at, uint64_t rows, uint64_t depth, uint64_t stride)
+      : at(at), stride(stride), rows(static_cast<uint32_t>(rows)), depth(static_cast<uint32_t>(depth)) {}
+
+  __device__ __forceinline__ const f* end() const {
+    const uint32_t lines = K_STRIDED ? depth : rows, within = K_STRIDED ? rows : depth;
+    return lines == 0 ? at : at + (lines - 1) * stride + within;
+  }
 };
 
 // One operand's part of a stage: lines of 16-byte chunks, line i of them row i, or with k strided its line k.
@@ -72,6 +88,7 @@ struct Stage {
   static constexpr int LINES = K_STRIDED ? BK : ROWS;
   static constexpr int CHUNKS = (K_STRIDED ? ROWS : BK) / PER_CHUNK;  // of a line
   static constexpr int BYTES = LINES * CHUNKS * 16;
+  static constexpr int SWIZZLED_LINES = K_STRIDED && sizeof(f) == 4 ? 4 : 8;  // after so many the swizzle begins anew
   static_assert(CHUNKS == 4 || CHUNKS % 8 == 0, "what the swizzles below are made for");
 
   // Byte of a chunk. The 8 lines of a matrix that ldmatrix reads at one chunk lie on all banks; so do 4 lines of 8 f32.
@@ -89,7 +106,7 @@ __device__ __forceinline__ uint4 gather_chunk(const f* from, int count, const f*
   const auto address = reinterpret_cast<uintptr_t>(from);
   const auto* lower = reinterpret_cast<const uint4*>(address & ~uintptr_t{15});
   f elements[PER_VECTOR<f>];
-  if (count == PER_VECTOR<f> && reinterpret_cast<const f*>(lower) >= begin &&
+  if (count >= PER_VECTOR<f> && reinterpret_cast<const f*>(lower) >= begin &&
       reinterpret_cast<const f*>(lower + 2) <= end) {
     return shift_vector(__ldg(lower), __ldg(lower + 1), static_cast<uint32_t>(address & 15));
   }
@@ -100,9 +117,33 @@ __device__ __forceinline__ uint4 gather_chunk(const f* from, int count, const f*
   return chunk;
 }
 
+// Where a thread copies from: of its chunks of a stage the first, the others LINE_STEP lines apart. A step is an addition.
+template <class f, class S, class O, int THREADS, int BK>
+struct Source {
+  static constexpr int LINE_STEP = THREADS / S::CHUNKS, EACH = S::LINES / LINE_STEP;
+  static_assert(THREADS % S::CHUNKS == 0 && S::LINES % LINE_STEP == 0,
+                "every thread has as many chunks, in one column");
+  static_assert(LINE_STEP % S::SWIZZLED_LINES == 0, "a thread's chunks are swizzled alike");
+  const f* at;
+  int lines, within;  // lines and elements of the matrix from there; 0 or less: beyond it
+
+  // At k = 0, of the rows from i0.
+  __device__ __forceinline__ Source(const O& o, uint64_t i0) {
+    const int line = threadIdx.x / S::CHUNKS, element = threadIdx.x % S::CHUNKS * S::PER_CHUNK;
+    const int rows = o.rows - static_cast<uint32_t>(i0), depth = o.depth;
+    at = o.at + (O::K_STRIDED ? line * o.stride + (i0 + element) : (i0 + line) * o.stride + element);
+    lines = (O::K_STRIDED ? depth : rows) - line;
+    within = (O::K_STRIDED ? rows : depth) - element;
+  }
+  __device__ __forceinline__ void step(const O& o) {
+    at += O::K_STRIDED ? BK * o.stride : BK;
+    (O::K_STRIDED ? lines : within) -= BK;
+  }
+};
+
 // The sums of a tile, a warp's part of them in each thread: fragments as mma.cuh draws them.
 template <class Tile>
-struct Sums {
+struct TileSums {
   static constexpr int MI = Tile::WM / 16, NJ = Tile::WN / 8;
   float at[MI][NJ][4];
   uint64_t m0, n0;  // the matrix's row and column of this thread's first element
@@ -123,11 +164,84 @@ struct Sums {
   }
 };
 
-// `ALIGNED`: both bases and strides are multiples of 16 bytes.
-template <class Tile_, class f, bool A_STRIDED, bool B_STRIDED, bool ALIGNED>
+// Of four words in each of the four lanes of a quad, word i of lane t becomes word t of lane i.
+__device__ __forceinline__ void transpose_quad(uint32_t (&w)[4]) {
+#pragma unroll
+  for (int bit = 1; bit < 4; bit *= 2) {
+    const bool upper = threadIdx.x & bit;
+#pragma unroll
+    for (int pair = 0; pair < 4; ++pair) {
+      if (pair & bit) continue;
+      uint32_t &low = w[pair], &high = w[pair + bit];
+      const uint32_t got = __shfl_xor_sync(ALL_LANES, upper ? low : high, bit);
+      low = upper ? got : low;
+      high = upper ? high : got;
+    }
+  }
+}
+
+// Writes the elements within rows x columns, `stride` elements a row, rounded to `out`. `whole`: `to` and the stride are
+// multiples of 16 bytes. A quad has 32 bytes of f32 in its pairs; of 16 bits it exchanges words until each lane has 16 bytes.
+struct AsItIs {
+  __device__ __forceinline__ float operator()(float sum) const { return sum; }
+};
+template <class out, class Tile, class Change = AsItIs>
+__device__ __forceinline__ void store(const TileSums<Tile>& sums, out* to, uint64_t rows, uint64_t columns,
+                                      uint64_t stride, bool whole, Change change = Change()) {
+  using Sums = TileSums<Tile>;
+  constexpr bool WIDE = sizeof(out) == 4;
+  constexpr int GROUP = WIDE ? 1 : 4, EACH = WIDE ? 2 : 8;  // accumulator columns and elements of an access
+  static_assert(Sums::NJ % GROUP == 0, "whole accesses");
+  const uint64_t first = kept(WIDE ? sums.n0 : sums.n0 + 6 * (threadIdx.x % 4));  // 8 t instead of 2 t
+  const uint64_t first_row = kept(sums.m0);
+#pragma unroll
+  for (int i = 0; i < Sums::MI; ++i) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const uint64_t row = first_row + 16 * i + 8 * half;
+#pragma unroll
+      for (int j = 0; j < Sums::NJ; j += GROUP) {
+        const uint64_t column = first + 8 * j;
+        uint32_t w[4];
+        out elements[EACH];
+        if constexpr (WIDE) {
+          elements[0] = change(sums.at[i][j][2 * half]);
+          elements[1] = change(sums.at[i][j][2 * half + 1]);
+        } else {
+#pragma unroll
+          for (int word = 0; word < 4; ++word) {
+            const float pair[2] = {change(sums.at[i][j + word][2 * half]), change(sums.at[i][j + word][2 * half + 1])};
+            w[word] = narrow_word(pair, out());
+          }
+          transpose_quad(w);
+        }
+        if (row >= rows || column >= columns) continue;
+        out* const at = to + row * stride + column;
+        if (whole && column + EACH <= columns) {
+          if constexpr (WIDE) {
+            *reinterpret_cast<float2*>(at) = make_float2(elements[0], elements[1]);
+          } else {
+            store_vector(at, make_uint4(w[0], w[1], w[2], w[3]));
+          }
+        } else {
+          if constexpr (!WIDE) memcpy(elements, w, 16);
+#pragma unroll
+          for (int e = 0; e < EACH; ++e) {
+            if (column + e < columns) at[e] = elements[e];
+          }
+        }
+      }
+    }
+  }
+}
+
+// `ALIGNED`: both bases and strides are multiples of 16 bytes. `ARE_TF32`: the operands are f32 that tf32 holds, so that one
+// product is enough.
+template <class Tile_, class f, bool A_STRIDED, bool B_STRIDED, bool ALIGNED, bool ARE_TF32 = false>
 class Matmul {
  public:
   using Tile = Tile_;
+  using Sums = TileSums<Tile>;
   using A = Operand<f, A_STRIDED>;
   using B = Operand<f, B_STRIDED>;
   using StageA = Stage<f, Tile::BM, Tile::BK, A_STRIDED>;
@@ -138,34 +252,66 @@ class Matmul {
   __device__ __forceinline__ Matmul(void* stages, const A& a, const B& b)
       : a(a), b(b), stages(static_cast<char*>(stages)), base(static_cast<uint32_t>(__cvta_generic_to_shared(stages))) {}
 
-  // The product's tile whose first element is (m0, n0). All threads of the block call it.
-  __device__ __forceinline__ Sums<Tile> tile(uint64_t m0, uint64_t n0) {
+  // The tile whose first element is (m0, n0), and the count - 1 to the right of it: `done` has each one's sums.
+  template <class Done>
+  __device__ __forceinline__ void tiles(uint64_t m0, uint64_t n0, uint32_t count, Done&& done) {
+    folded_tiles<0>(m0, n0, count, [](Sums&) {}, done);
+  }
+
+  // The same with the sums of every FOLD terms, a multiple of a step, by themselves: `part` has each but the last, `done` has
+  // that. Tensor cores cut their sums off, so that long ones are better added up in parts.
+  template <uint32_t FOLD, class Part, class Done>
+  __device__ __forceinline__ void folded_tiles(uint64_t m0, uint64_t n0, uint32_t count, Part&& part, Done&& done) {
+    static_assert(FOLD % Tile::BK == 0, "whole steps");
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int warp_m = Tile::WM * (warp % Tile::WARPS_M), warp_n = Tile::WN * (warp / Tile::WARPS_M);
-    Sums<Tile> sums;
+    Sums sums;
     sums.m0 = m0 + warp_m + lane / 4;
-    sums.n0 = n0 + warp_n + 2 * (lane % 4);
-    sums.each([](uint64_t, uint64_t, float& c) { c = 0.f; });
-    const uint64_t steps = (a.depth + Tile::BK - 1) / Tile::BK;
-    __syncthreads();  // nobody still reads the stages of the tile before
-#pragma unroll
-    for (int stage = 0; stage < Tile::STAGES - 1; ++stage) {
-      if (static_cast<uint64_t>(stage) < steps) load(stage, m0, n0, static_cast<uint64_t>(stage) * Tile::BK);
-      cp_async_commit();
-    }
-    int stage = 0, next_stage = Tile::STAGES - 1;
-    for (uint64_t step = 0; step < steps; ++step) {
-      cp_async_wait<Tile::STAGES - 2>();
-      __syncthreads();  // this step's stage is there for all, and nobody still reads the one that is filled next
-      const uint64_t next = step + Tile::STAGES - 1;
-      if (next < steps) load(next_stage, m0, n0, next * Tile::BK);
+    // What is copied next, up to S - 1 steps ahead, over the ends of tiles.
+    const uint32_t steps = (a.depth + Tile::BK - 1) / Tile::BK;
+    uint32_t ahead_tile = steps == 0 ? count : 0, ahead_step = 0;
+    SourceA from_a(a, m0);
+    SourceB from_b(b, n0);
+    const auto copy_ahead = [&](int stage) {
+      if (ahead_tile < count) {
+        load<StageA>(a, from_a, stage * STAGE_BYTES);
+        load<StageB>(b, from_b, stage * STAGE_BYTES + StageA::BYTES);
+        from_a.step(a);
+        from_b.step(b);
+        if (++ahead_step == steps) {
+          ahead_step = 0;
+          ++ahead_tile;
+          from_a = SourceA(a, m0);
+          from_b = SourceB(b, n0 + static_cast<uint64_t>(ahead_tile) * Tile::BN);
+        }
+      }
       cp_async_commit();  // also an empty group, so that the count of those in flight stays right
-      multiply(sums, stage, warp_m, warp_n, lane);
-      stage = stage + 1 == Tile::STAGES ? 0 : stage + 1;
-      next_stage = next_stage + 1 == Tile::STAGES ? 0 : next_stage + 1;
+    };
+    __syncthreads();  // nobody still reads the stages of what came before
+#pragma unroll
+    for (int stage = 0; stage < Tile::STAGES - 1; ++stage) copy_ahead(stage);
+    int stage = 0, next_stage = Tile::STAGES - 1;
+    for (uint32_t t = 0; t < count; ++t) {
+      sums.n0 = n0 + static_cast<uint64_t>(t) * Tile::BN + warp_n + 2 * (lane % 4);
+      sums.each([](uint64_t, uint64_t, float& c) { c = 0.f; });
+      for (uint32_t step = 0; step < steps;) {
+        cp_async_wait<Tile::STAGES - 2>();
+        __syncthreads();  // this step's stage is there for all, and nobody still reads the one that is filled next
+        copy_ahead(next_stage);
+        multiply(sums, stage, warp_m, warp_n, lane);
+        stage = stage + 1 == Tile::STAGES ? 0 : stage + 1;
+        next_stage = next_stage + 1 == Tile::STAGES ? 0 : next_stage + 1;
+        ++step;
+        if constexpr (FOLD != 0) {
+          if (step % (FOLD / Tile::BK) == 0 && step < steps) {
+            hand_over(sums, part);
+            sums.each([](uint64_t, uint64_t, float& c) { c = 0.f; });
+          }
+        }
+      }
+      hand_over(sums, done);
     }
     cp_async_wait<0>();  // the last groups are empty; the stages are free behind the caller's barrier
-    return sums;
   }
 
  private:
@@ -174,33 +320,31 @@ class Matmul {
   char* stages;
   uint32_t base;  // of the stages, as an address of shared memory
 
-  __device__ __forceinline__ void load(int stage, uint64_t m0, uint64_t n0, uint64_t k0) {
-    load_operand<StageA>(a, stage * STAGE_BYTES, m0, k0);
-    load_operand<StageB>(b, stage * STAGE_BYTES + StageA::BYTES, n0, k0);
+  // m0 and n0 are not to be known before: what `done` makes of them would be kept in registers through the loop.
+  template <class Done>
+  __device__ __forceinline__ static void hand_over(Sums& sums, Done&& done) {
+    sums.m0 = kept(sums.m0);
+    sums.n0 = kept(sums.n0);
+    done(sums);
   }
 
-  // A stage's part of one operand: rows from i0, k from k0, zero beyond the matrix.
-  template <class S, class O>
-  __device__ __forceinline__ void load_operand(const O& o, int to, uint64_t i0, uint64_t k0) {
-    constexpr int CHUNKS = S::LINES * S::CHUNKS;
-    constexpr int EACH = (CHUNKS + Tile::THREADS - 1) / Tile::THREADS;
-    static_assert(CHUNKS % Tile::THREADS == 0, "every thread has as many chunks");
-    const uint64_t line0 = O::K_STRIDED ? k0 : i0, within0 = O::K_STRIDED ? i0 : k0;
-    const uint64_t lines = O::K_STRIDED ? o.depth : o.rows, within = O::K_STRIDED ? o.rows : o.depth;
+  using SourceA = Source<f, StageA, A, Tile::THREADS, Tile::BK>;
+  using SourceB = Source<f, StageB, B, Tile::THREADS, Tile::BK>;
+
+  // A stage's part of one operand, zero beyond the matrix.
+  template <class S, class O, class From>
+  __device__ __forceinline__ void load(const O& o, const From& from, int to) {
+    const uint32_t first = to + S::offset(threadIdx.x / S::CHUNKS, threadIdx.x % S::CHUNKS);
 #pragma unroll
-    for (int c = 0; c < EACH; ++c) {
-      const int index = threadIdx.x + c * Tile::THREADS;
-      const int line = index / S::CHUNKS, chunk = index % S::CHUNKS;
-      const uint64_t first = within0 + chunk * S::PER_CHUNK;
-      const bool inside = line0 + line < lines && first < within;
-      const int count = inside ? static_cast<int>(min(within - first, static_cast<uint64_t>(S::PER_CHUNK))) : 0;
-      // Nothing is read of a chunk outside, but its address must be one.
-      const f* from = inside ? o.at + (line0 + line) * o.stride + first : o.at;
-      if (ALIGNED) {
-        cp_async_16_or_zero(base + to + S::offset(line, chunk), from, count * static_cast<int>(sizeof(f)));
+    for (int c = 0; c < From::EACH; ++c) {
+      const f* const at = from.at + c * From::LINE_STEP * o.stride;
+      const int count = c * From::LINE_STEP < from.lines ? from.within : 0;
+      const uint32_t offset = first + c * From::LINE_STEP * S::CHUNKS * 16;
+      if constexpr (ALIGNED) {
+        constexpr int BYTES = sizeof(f);
+        cp_async_16_or_zero(base + offset, at, max(0, min(count, S::PER_CHUNK)) * BYTES);
       } else {
-        const f* end = lines == 0 ? o.at : o.at + (lines - 1) * o.stride + within;
-        *reinterpret_cast<uint4*>(stages + to + S::offset(line, chunk)) = gather_chunk(from, count, o.at, end);
+        *reinterpret_cast<uint4*>(stages + offset) = gather_chunk(at, count, o.at, o.end());
       }
     }
   }
@@ -225,11 +369,13 @@ class Matmul {
     }
   }
 
-  __device__ __forceinline__ void multiply(Sums<Tile>& sums, int stage, int warp_m, int warp_n, int lane) {
-    constexpr int MI = Sums<Tile>::MI, NJ = Sums<Tile>::NJ;
+  __device__ __forceinline__ void multiply(Sums& sums, int stage, int warp_m, int warp_n, int lane) {
+    constexpr int MI = Sums::MI, NJ = Sums::NJ;
     constexpr int DEPTH = sizeof(f) == 2 ? 16 : 8;  // of an instruction
     const int stage_a = stage * STAGE_BYTES, stage_b = stage_a + StageA::BYTES;
-#pragma unroll
+    // Fragments of 32 bits have an address each: those of all steps at once take more registers than there are.
+    constexpr int AT_ONCE = ARE_TF32 ? 1 : Tile::BK / DEPTH;
+#pragma unroll AT_ONCE
     for (int kk = 0; kk < Tile::BK; kk += DEPTH) {
       uint32_t fb[NJ / 2][4];
 #pragma unroll
@@ -241,6 +387,9 @@ class Matmul {
         if constexpr (sizeof(f) == 2) {
 #pragma unroll
           for (int j = 0; j < NJ; ++j) mma_16x8x16(sums.at[i][j], fa, fb[j / 2][j % 2], fb[j / 2][j % 2 + 2], f());
+        } else if constexpr (ARE_TF32) {
+#pragma unroll
+          for (int j = 0; j < NJ; ++j) mma_16x8x8_tf32(sums.at[i][j], fa, fb[j / 2][j % 2], fb[j / 2][j % 2 + 2]);
         } else {
           multiply_tf32(sums, i, fa, fb);
         }
@@ -250,7 +399,7 @@ class Matmul {
 
   // The small terms first, each kind for all columns, so that a sum's three instructions do not wait for each other.
   template <int PAIRS>
-  __device__ __forceinline__ void multiply_tf32(Sums<Tile>& sums, int i, const uint32_t (&fa)[4],
+  __device__ __forceinline__ void multiply_tf32(Sums& sums, int i, const uint32_t (&fa)[4],
                                                 const uint32_t (&fb)[PAIRS][4]) {
     uint32_t hi[4], lo[4], b_hi[PAIRS][4], b_lo[PAIRS][4];
 #pragma unroll

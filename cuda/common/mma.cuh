@@ -51,6 +51,11 @@ __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t (&to)[4], uint32_t sh
                : "memory");
 }
 
+// To nearest, ties away from zero; NaN, whose bits would carry over, stays NaN.
+__device__ __forceinline__ float round_tf32(float x) {
+  return isnan(x) ? x : __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u);
+}
+
 // x = hi + lo up to 2^-23 x: hi is x rounded to tf32's 10 bits, lo the rest, whose own low bits the product drops. NaN stays
 // NaN in lo, where rounding would turn some into zero; |x| within 2^-12 of overflow becomes NaN.
 __device__ __forceinline__ void split_tf32(uint32_t x, uint32_t& hi, uint32_t& lo) {

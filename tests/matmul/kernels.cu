@@ -19,14 +19,14 @@ __device__ void store_product(const MatmulParams& p) {
   using Product = Matmul<Tile, f, A_STRIDED, B_STRIDED, ALIGNED>;
   Product product(stages, {static_cast<const f*>(p.a), p.m, p.k, p.a_stride},
                   {static_cast<const f*>(p.b), p.n, p.k, p.b_stride});
+  // Runs of two tiles, the last maybe of one.
   const auto tiles_m = static_cast<uint32_t>((p.m + Tile::BM - 1) / Tile::BM);
-  const auto tiles_n = static_cast<uint32_t>((p.n + Tile::BN - 1) / Tile::BN);
-  for (uint32_t t = blockIdx.x; t < tiles_m * tiles_n; t += gridDim.x) {
-    const TileAt at = tile_at(t, tiles_m, tiles_n, 2);
-    auto sums = product.tile(static_cast<uint64_t>(at.m) * Tile::BM, static_cast<uint64_t>(at.n) * Tile::BN);
-    sums.each([&](uint64_t m, uint64_t n, float c) {
-      if (m < p.m && n < p.n) p.c[m * p.n + n] = c;
-    });
+  const auto tiles_n = static_cast<uint32_t>((p.n + Tile::BN - 1) / Tile::BN), runs = (tiles_n + 1) / 2;
+  for (uint32_t t = blockIdx.x; t < tiles_m * runs; t += gridDim.x) {
+    const TileAt at = tile_at(t, tiles_m, runs, 2);
+    product.tiles(static_cast<uint64_t>(at.m) * Tile::BM, static_cast<uint64_t>(at.n) * 2 * Tile::BN,
+                  min(2u, tiles_n - 2 * at.n), Zero(),
+                  [&](typename Product::Sums& sums) { store(sums, p.c, p.m, p.n, p.n, p.n % 4 == 0); });
   }
 }
 }  // namespace oblate
