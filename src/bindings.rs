@@ -23,6 +23,8 @@ pub const STREAM_STAGES: u32 = 2;
 pub const STREAM_ROWS: u32 = 216;
 pub const STATUS_CLEAR: u32 = 4294967295;
 pub const STATUS_TARGET_OUT_OF_RANGE: u32 = 1;
+pub const STATUS_SEGMENTS_OUT_OF_ORDER: u32 = 2;
+pub const STATUS_INDEX_BITS: u32 = 56;
 pub const REDUCTION_THREADS: u32 = 1024;
 pub const LOSS_SQUARED_ERROR: u32 = 0;
 pub const LOSS_LOG_SPHERICAL_SOFTMAX: u32 = 1;
@@ -30,6 +32,9 @@ pub const LOSS_LOG_TAYLOR_SOFTMAX: u32 = 2;
 pub const LOSS_Z: u32 = 3;
 pub const INDEX_I64: u32 = 0;
 pub const INDEX_U32: u32 = 1;
+pub const LINEAR_TILE: u32 = 128;
+pub const LINEAR_FOLD: u32 = 2048;
+pub const LINEAR_MOST_RUNS: u32 = 128;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct Status {
@@ -37,7 +42,7 @@ pub struct Status {
     pub code: u32,
     /// the caller's number for the offending tensor, as given in the params (`targets_tensor`)
     pub tensor: u32,
-    /// the least offending flat index in that tensor
+    /// the least offending flat index in that tensor, with the tensor's rank in the bits above
     pub index: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
@@ -220,6 +225,186 @@ const _: () = {
         [::core::mem::offset_of!(SoftmaxCrossEntropyParams, lse_penalty) - 136usize];
     ["Offset of field: SoftmaxCrossEntropyParams::reserved"]
         [::core::mem::offset_of!(SoftmaxCrossEntropyParams, reserved) - 140usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct LinearCrossEntropyParams {
+    /// f [rows, width]
+    pub hidden: *const ::core::ffi::c_void,
+    /// f [classes, width]
+    pub weight: *const ::core::ffi::c_void,
+    /// f [classes]; -inf is a masked class; null: zeros
+    pub bias: *const ::core::ffi::c_void,
+    /// i64 or u32 [rows]
+    pub targets: *const ::core::ffi::c_void,
+    /// f32 [rows]; null: ones
+    pub row_weights: *const f32,
+    /// f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+    pub grad_loss: *const f32,
+    /// u32 [segment_count + 1], ascending, at most rows; null: none
+    pub segments: *const u32,
+    /// f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+    pub denominator: *const f32,
+    /// f32 [rows]: row losses times row_weights, without the penalty
+    pub loss: *mut f32,
+    /// f32 [rows]: lse_penalty * lse^2 times row_weights; null: not wanted
+    pub penalty: *mut f32,
+    /// f32 [rows]; null: not wanted
+    pub lse: *mut f32,
+    /// f32 [rows]
+    pub target_logits: *mut f32,
+    /// f32 [segment_count]; null without segments
+    pub segment_loss: *mut f32,
+    /// f [rows, width]; null: no gradient is wanted
+    pub grad_hidden: *mut ::core::ffi::c_void,
+    /// f or f32 [classes, width]; null: not wanted
+    pub grad_weight: *mut ::core::ffi::c_void,
+    /// f [classes]; null: not wanted
+    pub grad_bias: *mut ::core::ffi::c_void,
+    /// [runs, rows] of 16 bytes, workspace of forward and finish
+    pub partials: *mut ::core::ffi::c_void,
+    /// f32 [rows], workspace of finish and segments
+    pub log_probabilities: *mut f32,
+    /// [rows] of 32 bytes, workspace of finish and grad_logits
+    pub coefficients: *mut ::core::ffi::c_void,
+    /// f32 [rows], workspace of f16: what each row of grad_logits lacks, a power of two
+    pub unscales: *mut f32,
+    /// f32 [rows, width to a multiple of 4], workspace of f16: hidden, for grad_weight
+    pub wide_hidden: *mut f32,
+    /// f32 [rows, chunk_classes], workspace of f16: of this chunk, not scaled
+    pub wide_grad_logits: *mut f32,
+    /// f [rows, chunk_classes], workspace: of this chunk
+    pub grad_logits: *mut ::core::ffi::c_void,
+    /// f32 [rows, width], workspace: grad_hidden up to this chunk; grad_hidden itself where f is f32
+    pub hidden_sums: *mut f32,
+    /// f32 [row tiles, chunk_classes], workspace: of this chunk
+    pub bias_partials: *mut f32,
+    /// see common/status.h
+    pub status: *mut Status,
+    pub rows: u64,
+    pub classes: u64,
+    pub width: u64,
+    pub segment_count: u64,
+    /// this chunk's first class
+    pub chunk_begin: u64,
+    pub ignore_index: i64,
+    /// from one row of grad_logits to the next: a multiple of LINEAR_TILE
+    pub chunk_classes: u32,
+    /// tiles of classes that a block of grad_logits has at a time
+    pub chunk_run_tiles: u32,
+    /// tiles of classes of a run
+    pub run_tiles: u32,
+    /// INDEX_*
+    pub index_dtype: u32,
+    /// elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+    pub grad_loss_stride: u32,
+    /// what status.tensor shall say of targets
+    pub targets_tensor: u32,
+    /// and of segments
+    pub segments_tensor: u32,
+    /// 1: grad_weight is f32, whatever f
+    pub grad_weight_is_f32: u32,
+    /// in [0, 1]
+    pub label_smoothing: f32,
+    /// 0: none
+    pub lse_penalty: f32,
+    /// o <- softcap tanh(o / softcap); 0: none
+    pub softcap: f32,
+    /// 0: the struct's size is a multiple of 8 without hidden padding
+    pub reserved: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of LinearCrossEntropyParams"][::core::mem::size_of::<LinearCrossEntropyParams>() - 304usize];
+    ["Alignment of LinearCrossEntropyParams"][::core::mem::align_of::<LinearCrossEntropyParams>() - 8usize];
+    ["Offset of field: LinearCrossEntropyParams::hidden"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, hidden) - 0usize];
+    ["Offset of field: LinearCrossEntropyParams::weight"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, weight) - 8usize];
+    ["Offset of field: LinearCrossEntropyParams::bias"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, bias) - 16usize];
+    ["Offset of field: LinearCrossEntropyParams::targets"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, targets) - 24usize];
+    ["Offset of field: LinearCrossEntropyParams::row_weights"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, row_weights) - 32usize];
+    ["Offset of field: LinearCrossEntropyParams::grad_loss"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, grad_loss) - 40usize];
+    ["Offset of field: LinearCrossEntropyParams::segments"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, segments) - 48usize];
+    ["Offset of field: LinearCrossEntropyParams::denominator"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, denominator) - 56usize];
+    ["Offset of field: LinearCrossEntropyParams::loss"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, loss) - 64usize];
+    ["Offset of field: LinearCrossEntropyParams::penalty"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, penalty) - 72usize];
+    ["Offset of field: LinearCrossEntropyParams::lse"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, lse) - 80usize];
+    ["Offset of field: LinearCrossEntropyParams::target_logits"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, target_logits) - 88usize];
+    ["Offset of field: LinearCrossEntropyParams::segment_loss"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, segment_loss) - 96usize];
+    ["Offset of field: LinearCrossEntropyParams::grad_hidden"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, grad_hidden) - 104usize];
+    ["Offset of field: LinearCrossEntropyParams::grad_weight"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, grad_weight) - 112usize];
+    ["Offset of field: LinearCrossEntropyParams::grad_bias"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, grad_bias) - 120usize];
+    ["Offset of field: LinearCrossEntropyParams::partials"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, partials) - 128usize];
+    ["Offset of field: LinearCrossEntropyParams::log_probabilities"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, log_probabilities) - 136usize];
+    ["Offset of field: LinearCrossEntropyParams::coefficients"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, coefficients) - 144usize];
+    ["Offset of field: LinearCrossEntropyParams::unscales"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, unscales) - 152usize];
+    ["Offset of field: LinearCrossEntropyParams::wide_hidden"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, wide_hidden) - 160usize];
+    ["Offset of field: LinearCrossEntropyParams::wide_grad_logits"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, wide_grad_logits) - 168usize];
+    ["Offset of field: LinearCrossEntropyParams::grad_logits"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, grad_logits) - 176usize];
+    ["Offset of field: LinearCrossEntropyParams::hidden_sums"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, hidden_sums) - 184usize];
+    ["Offset of field: LinearCrossEntropyParams::bias_partials"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, bias_partials) - 192usize];
+    ["Offset of field: LinearCrossEntropyParams::status"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, status) - 200usize];
+    ["Offset of field: LinearCrossEntropyParams::rows"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, rows) - 208usize];
+    ["Offset of field: LinearCrossEntropyParams::classes"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, classes) - 216usize];
+    ["Offset of field: LinearCrossEntropyParams::width"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, width) - 224usize];
+    ["Offset of field: LinearCrossEntropyParams::segment_count"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, segment_count) - 232usize];
+    ["Offset of field: LinearCrossEntropyParams::chunk_begin"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, chunk_begin) - 240usize];
+    ["Offset of field: LinearCrossEntropyParams::ignore_index"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, ignore_index) - 248usize];
+    ["Offset of field: LinearCrossEntropyParams::chunk_classes"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, chunk_classes) - 256usize];
+    ["Offset of field: LinearCrossEntropyParams::chunk_run_tiles"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, chunk_run_tiles) - 260usize];
+    ["Offset of field: LinearCrossEntropyParams::run_tiles"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, run_tiles) - 264usize];
+    ["Offset of field: LinearCrossEntropyParams::index_dtype"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, index_dtype) - 268usize];
+    ["Offset of field: LinearCrossEntropyParams::grad_loss_stride"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, grad_loss_stride) - 272usize];
+    ["Offset of field: LinearCrossEntropyParams::targets_tensor"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, targets_tensor) - 276usize];
+    ["Offset of field: LinearCrossEntropyParams::segments_tensor"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, segments_tensor) - 280usize];
+    ["Offset of field: LinearCrossEntropyParams::grad_weight_is_f32"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, grad_weight_is_f32) - 284usize];
+    ["Offset of field: LinearCrossEntropyParams::label_smoothing"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, label_smoothing) - 288usize];
+    ["Offset of field: LinearCrossEntropyParams::lse_penalty"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, lse_penalty) - 292usize];
+    ["Offset of field: LinearCrossEntropyParams::softcap"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, softcap) - 296usize];
+    ["Offset of field: LinearCrossEntropyParams::reserved"]
+        [::core::mem::offset_of!(LinearCrossEntropyParams, reserved) - 300usize];
 };
 /// reduction_denominator: grid 1, REDUCTION_THREADS. What `mean` divides by: the sum of row_weights over the rows that
 /// are not ignored, their number without weights; 1 when there is no such row, so that the mean is 0.

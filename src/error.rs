@@ -202,6 +202,20 @@ pub enum Error {
         /// The number of classes.
         classes: usize,
     },
+    /// An entry of `segments` that is less than the one before it, or more than there are rows. Found on the device, where
+    /// `segment_loss` is NaN as a whole, it comes without the value.
+    #[error("{operation}: segments[{index}] is {}, expected {}at most {rows} (rows)",
+        came.map_or_else(|| "out of order".to_string(), |came| came.to_string()), at_least_the_one_before(*index))]
+    SegmentsOutOfOrder {
+        /// The operation.
+        operation: &'static str,
+        /// The first such entry.
+        index: usize,
+        /// Its value, where it is known.
+        came: Option<u32>,
+        /// The number of rows.
+        rows: usize,
+    },
     /// There is no CUDA driver.
     #[error("no CUDA driver: libcuda is not found on this machine")]
     NoDriver,
@@ -265,4 +279,9 @@ pub enum Error {
 /// `; did you mean X?` or nothing: the end of a message.
 fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"))
+}
+
+/// What an entry of `segments` is held to beside the number of rows; the first of them to nothing.
+fn at_least_the_one_before(index: usize) -> String {
+    index.checked_sub(1).map_or_else(String::new, |before| format!("at least segments[{before}] and "))
 }

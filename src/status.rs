@@ -1,40 +1,37 @@
 //! What a kernel's status says, as an error.
 
-use crate::bindings::{self, STATUS_CLEAR};
+use crate::bindings::{self, STATUS_CLEAR, STATUS_INDEX_BITS, STATUS_SEGMENTS_OUT_OF_ORDER};
 use crate::{Error, Result};
 
 /// Bytes of a status.
 pub(crate) const BYTES: usize = size_of::<bindings::Status>();
 
-/// What an operation expects of the data that only the device sees.
+/// What an operation expects of the data that only the device sees: `targets` are `ignore_index` or a class; `segments`,
+/// where it has them, do not descend and are at most `rows`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expectation {
-    /// `targets` are `ignore_index` or a class.
-    Targets {
-        operation: &'static str,
-        /// Entries of a row, where `targets` has two dimensions.
-        per_row: Option<usize>,
-        ignore_index: i64,
-        classes: usize,
-    },
+pub(crate) struct Expectation {
+    pub(crate) operation: &'static str,
+    /// Entries of a row, where `targets` has two dimensions.
+    pub(crate) per_row: Option<usize>,
+    pub(crate) ignore_index: i64,
+    pub(crate) classes: usize,
+    pub(crate) rows: usize,
 }
 
 impl Expectation {
-    pub(crate) fn operation(self) -> &'static str {
-        let Self::Targets { operation, .. } = self;
-        operation
-    }
-
     /// Whether the data are as expected, by the status that the kernels left.
     pub(crate) fn meets(self, status: [u8; BYTES]) -> Result<()> {
+        let Self { operation, per_row, ignore_index, classes, rows } = self;
         let [c0, c1, c2, c3, _, _, _, _, index @ ..] = status;
         let (code, index) = (u32::from_ne_bytes([c0, c1, c2, c3]), u64::from_ne_bytes(index));
         if code == STATUS_CLEAR {
             return Ok(());
         }
-        // There is one code so far, STATUS_TARGET_OUT_OF_RANGE.
-        let Self::Targets { operation, per_row, ignore_index, classes } = self;
-        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        // The bits above say which tensor is told first.
+        let index = usize::try_from(index & ((1 << STATUS_INDEX_BITS) - 1)).unwrap_or(usize::MAX);
+        if code == STATUS_SEGMENTS_OUT_OF_ORDER {
+            return Err(Error::SegmentsOutOfOrder { operation, index, came: None, rows });
+        }
         let index = per_row.map_or_else(|| vec![index], |per_row| vec![index / per_row, index % per_row]);
         Err(Error::TargetOutOfRange { operation, tensor: "targets", index, came: None, ignore_index, classes })
     }
@@ -43,17 +40,37 @@ impl Expectation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bindings::STATUS_TARGET_OUT_OF_RANGE;
+
+    /// The status of a finding, as a kernel leaves it.
+    fn status(code: u32, tensor: u32, index: u64) -> [u8; BYTES] {
+        let index = u64::from(tensor) << STATUS_INDEX_BITS | index;
+        let mut bytes = [0; BYTES];
+        bytes[..4].copy_from_slice(&code.to_ne_bytes());
+        bytes[4..8].copy_from_slice(&tensor.to_ne_bytes());
+        bytes[8..].copy_from_slice(&index.to_ne_bytes());
+        bytes
+    }
 
     #[test]
     fn a_status_names_the_entry() {
-        let expectation = Expectation::Targets { operation: "op", per_row: None, ignore_index: -100, classes: 30_522 };
+        let expectation = Expectation { operation: "op", per_row: None, ignore_index: -100, classes: 30_522, rows: 9 };
         assert_eq!(expectation.meets([0xff; 16]), Ok(()));
-        let mut status = [0; 16];
-        status[0] = 1;
-        status[8] = 7;
-        let message = |expectation: Expectation| expectation.meets(status).expect_err("a finding").to_string();
-        assert_eq!(message(expectation), "op: targets[7] is out of range, expected -100 (ignore_index) or 0 to 30521");
-        let two = Expectation::Targets { operation: "op", per_row: Some(3), ignore_index: -1, classes: 2 };
-        assert_eq!(message(two), "op: targets[2, 1] is out of range, expected -1 (ignore_index) or 0 to 1");
+        let message = |expectation: Expectation, code, index| {
+            expectation.meets(status(code, code, index)).expect_err("a finding").to_string()
+        };
+        let target = STATUS_TARGET_OUT_OF_RANGE;
+        assert_eq!(
+            message(expectation, target, 7),
+            "op: targets[7] is out of range, expected -100 (ignore_index) or 0 to 30521"
+        );
+        let two = Expectation { per_row: Some(3), ignore_index: -1, classes: 2, ..expectation };
+        assert_eq!(message(two, target, 7), "op: targets[2, 1] is out of range, expected -1 (ignore_index) or 0 to 1");
+        let segments = STATUS_SEGMENTS_OUT_OF_ORDER;
+        assert_eq!(
+            message(expectation, segments, 3),
+            "op: segments[3] is out of order, expected at least segments[2] and at most 9 (rows)"
+        );
+        assert_eq!(message(expectation, segments, 0), "op: segments[0] is out of order, expected at most 9 (rows)");
     }
 }

@@ -104,6 +104,15 @@ impl Tracked {
         Self::result(sigmoid(self.value), carried(sigmoid(self.value) * sigmoid(-self.value), self.magnitude))
     }
 
+    /// The hyperbolic tangent.
+    #[must_use]
+    pub fn tanh(self) -> Self {
+        // 1 - tanh² without its cancellation, where the tangent is near 1.
+        let e = (-2.0 * self.value.abs()).exp();
+        let slope = 4.0 * e / ((1.0 + e) * (1.0 + e));
+        Self::result(self.value.tanh(), carried(slope, self.magnitude))
+    }
+
     /// The product with itself.
     #[must_use]
     pub fn squared(self) -> Self {
@@ -179,7 +188,7 @@ mod tests {
     #[test]
     fn a_magnitude_is_the_worst_case_of_its_operation() {
         type Two = (fn(Tracked, Tracked) -> Tracked, fn(f64, f64) -> f64);
-        let operations: [Two; 10] = [
+        let operations: [Two; 11] = [
             (|a, b| a + b, |a, b| a + b),
             (|a, b| a - b, |a, b| a - b),
             (|a, b| a * b, |a, b| a * b),
@@ -190,6 +199,7 @@ mod tests {
             (|_, b| b.ln_1p(), |_, b| b.ln_1p()),
             (|a, _| a.softplus(), |a, _| a.exp().ln_1p()),
             (|a, _| a.sigmoid(), |a, _| 1.0 / (1.0 + (-a).exp())),
+            (|_, b| b.tanh(), |_, b| b.tanh()),
         ];
         let epsilon = 1e-7;
         for (n, (tracked, plain)) in operations.into_iter().enumerate() {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "reduce.cuh"
+#include "vector.cuh"
 
 namespace oblate {
 constexpr float LOG2_E = 1.44269504f;
@@ -47,6 +48,19 @@ struct alignas(16) OnlineSoftmax {
     return fmaf(x, -BELOW_SCALE, max * BELOW_SCALE);
   }
 };
+
+// To and from shared memory by 16 bytes: four of 4 would meet on the banks.
+__device__ __forceinline__ void put(OnlineSoftmax* shared, const OnlineSoftmax& s) {
+  uint4 words;
+  memcpy(&words, &s, 16);
+  store_vector(shared, words);
+}
+__device__ __forceinline__ OnlineSoftmax get(const OnlineSoftmax* shared) {
+  const uint4 words = *reinterpret_cast<const uint4*>(shared);
+  OnlineSoftmax s;
+  memcpy(&s, &words, 16);
+  return s;
+}
 
 // The statistics of a chunk, whose elements beyond the row are -inf, or of a short row, in every lane that holds a part
 // of it. `with_below` is uniform in the grid.

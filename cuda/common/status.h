@@ -8,10 +8,14 @@
 #include <stdint.h>
 
 #define STATUS_CLEAR 0xffffffffu
-#define STATUS_TARGET_OUT_OF_RANGE 1u  // neither ignore_index nor in [0, classes); tensor "targets"
+#define STATUS_TARGET_OUT_OF_RANGE 1u    // neither ignore_index nor in [0, classes); tensor "targets"
+#define STATUS_SEGMENTS_OUT_OF_ORDER 2u  // less than the one before, or more than rows; tensor "segments"
+
+// A tensor that is checked after another adds 1 << STATUS_INDEX_BITS to its indices, so that the first one's is told.
+#define STATUS_INDEX_BITS 56u
 
 typedef struct {
   uint32_t code;    // STATUS_CLEAR or what was found
   uint32_t tensor;  // the caller's number for the offending tensor, as given in the params (`targets_tensor`)
-  uint64_t index;   // the least offending flat index in that tensor
+  uint64_t index;   // the least offending flat index in that tensor, with the tensor's rank in the bits above
 } Status;

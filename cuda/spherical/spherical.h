@@ -126,6 +126,90 @@ typedef struct {
   uint32_t reserved;          // 0: the struct's size is a multiple of 8 without hidden padding
 } SoftmaxCrossEntropyParams;
 
+// spherical.linear_cross_entropy: softmax_cross_entropy of the logits hidden weight' + bias, which are never stored.
+//
+// A tile is LINEAR_TILE rows by LINEAR_TILE classes (or elements of width). The classes are cut into runs of run_tiles tiles
+// of them, at most LINEAR_MOST_RUNS runs, by their number alone; a block has one run of LINEAR_TILE rows at a time. The
+// gradient goes by chunks of chunk_classes classes, a multiple of LINEAR_FOLD or all tiles of classes, each two launches over
+// grad_logits of the chunk; its size changes no bit of an output. Tiles of a launch are counted along rows first.
+//
+//   launches in order (T = f32, f16, bf16; each but finish and segments also as .._unaligned, where width or the base of
+//   hidden or weight is no multiple of 16 bytes)      grid                                   threads  dynamic shared memory
+//   linear_cross_entropy_T_forward           row tiles * runs                                LT       stages + 512
+//   linear_cross_entropy_finish              ceil(rows / 32)                                 256      0
+//   linear_cross_entropy_segments            ceil(segment_count / 8), with segments          256      0
+//   linear_cross_entropy_f16_widen           at most 1024, where grad_weight is wanted       256      0
+//   per chunk, with a gradient:
+//     linear_cross_entropy_T_grad_logits     row tiles * ceil(chunk tiles / chunk_run_tiles) LT       stages + 1024
+//     linear_cross_entropy_f16_narrow        at most 1024                                    256      0
+//     linear_cross_entropy_T_products        weight tiles + hidden tiles + bias blocks       LT       stages
+//
+// LT is 128 threads and the stages 65,536 bytes for f16 and bf16; for f32 256 and 98,304. weight tiles: chunk tiles * width
+// tiles, where grad_weight is wanted; hidden tiles: row tiles * width tiles; bias blocks: ceil(chunk classes / LT), where
+// grad_bias is wanted. No rows: products alone, for the zeros of grad_weight and grad_bias.
+//
+// Workspace, each part at a multiple of 256 bytes, absent (null) where not needed:
+//   row losses, row penalties, denominator   as above
+//   partials           16 * rows * runs
+//   target_logits      4 * rows
+//   log_probabilities  4 * rows                              segments
+//   coefficients       32 * rows                             gradient
+//   unscales           4 * rows                              gradient, f16
+//   wide_hidden        4 * rows * (width to a multiple of 4)  grad_weight, f16
+//   grad_logits        sizeof f * rows * chunk_classes       gradient
+//   wide_grad_logits   4 * rows * chunk_classes              gradient, f16
+//   hidden_sums        4 * rows * width                      gradient, f16 and bf16
+//   bias_partials      4 * row tiles * chunk_classes         grad_bias
+#define LINEAR_TILE 128
+#define LINEAR_FOLD 2048u
+#define LINEAR_MOST_RUNS 128u
+typedef struct {
+  const void* hidden;        // f [rows, width]
+  const void* weight;        // f [classes, width]
+  const void* bias;          // f [classes]; -inf is a masked class; null: zeros
+  const void* targets;       // i64 or u32 [rows]
+  const float* row_weights;  // f32 [rows]; null: ones
+  const float* grad_loss;    // f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+  const uint32_t* segments;  // u32 [segment_count + 1], ascending, at most rows; null: none
+  const float* denominator;  // f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+  float* loss;               // f32 [rows]: row losses times row_weights, without the penalty
+  float* penalty;            // f32 [rows]: lse_penalty * lse^2 times row_weights; null: not wanted
+  float* lse;                // f32 [rows]; null: not wanted
+  float* target_logits;      // f32 [rows]
+  float* segment_loss;       // f32 [segment_count]; null without segments
+  void* grad_hidden;         // f [rows, width]; null: no gradient is wanted
+  void* grad_weight;         // f or f32 [classes, width]; null: not wanted
+  void* grad_bias;           // f [classes]; null: not wanted
+  void* partials;            // [runs, rows] of 16 bytes, workspace of forward and finish
+  float* log_probabilities;  // f32 [rows], workspace of finish and segments
+  void* coefficients;        // [rows] of 32 bytes, workspace of finish and grad_logits
+  float* unscales;           // f32 [rows], workspace of f16: what each row of grad_logits lacks, a power of two
+  float* wide_hidden;        // f32 [rows, width to a multiple of 4], workspace of f16: hidden, for grad_weight
+  float* wide_grad_logits;   // f32 [rows, chunk_classes], workspace of f16: of this chunk, not scaled
+  void* grad_logits;         // f [rows, chunk_classes], workspace: of this chunk
+  float* hidden_sums;  // f32 [rows, width], workspace: grad_hidden up to this chunk; grad_hidden itself where f is f32
+  float* bias_partials;  // f32 [row tiles, chunk_classes], workspace: of this chunk
+  Status* status;        // see common/status.h
+  uint64_t rows;
+  uint64_t classes;
+  uint64_t width;
+  uint64_t segment_count;
+  uint64_t chunk_begin;  // this chunk's first class
+  int64_t ignore_index;
+  uint32_t chunk_classes;       // from one row of grad_logits to the next: a multiple of LINEAR_TILE
+  uint32_t chunk_run_tiles;     // tiles of classes that a block of grad_logits has at a time
+  uint32_t run_tiles;           // tiles of classes of a run
+  uint32_t index_dtype;         // INDEX_*
+  uint32_t grad_loss_stride;    // elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+  uint32_t targets_tensor;      // what status.tensor shall say of targets
+  uint32_t segments_tensor;     // and of segments
+  uint32_t grad_weight_is_f32;  // 1: grad_weight is f32, whatever f
+  float label_smoothing;        // in [0, 1]
+  float lse_penalty;            // 0: none
+  float softcap;                // o <- softcap tanh(o / softcap); 0: none
+  uint32_t reserved;            // 0: the struct's size is a multiple of 8 without hidden padding
+} LinearCrossEntropyParams;
+
 // reduction_denominator: grid 1, REDUCTION_THREADS. What `mean` divides by: the sum of row_weights over the rows that
 // are not ignored, their number without weights; 1 when there is no such row, so that the mean is 0.
 typedef struct {

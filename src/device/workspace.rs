@@ -157,7 +157,7 @@ impl Status<'_> {
     /// `Driver` for what went wrong on the device.
     pub fn check(&mut self, stream: &CudaStream) -> Result<()> {
         let Some((_, expectation)) = self.workspace.asked else { return Ok(()) };
-        let operation = expectation.operation();
+        let operation = expectation.operation;
         let (stream, _current) = self.workspace.device.enter_with(operation, stream)?;
         self.workspace.follow(operation, stream)?;
         let mut bytes = [0_u8; status::BYTES];

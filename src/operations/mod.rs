@@ -9,18 +9,20 @@
 //! # Ok::<(), oblate::Error>(())
 //! ```
 
+mod dimension;
 mod nearest;
 mod parameter;
 mod spherical;
 
+pub use dimension::Dimension;
 pub use nearest::nearest;
 pub use parameter::{Kind, Parameter, Parameters, Range, Value};
-pub(crate) use spherical::{DENSE, SOFTMAX_CROSS_ENTROPY};
+pub(crate) use spherical::{DENSE, LINEAR_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY};
 
 use crate::{Dtype, Error, Result};
 
 /// Every operation of the library.
-pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY];
+pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY];
 
 /// The card of an operation.
 ///
@@ -145,13 +147,15 @@ pub enum Elements {
     Index,
     /// Always this.
     Only(Dtype),
+    /// Under the condition this, else `f`.
+    FloatUnless(When, Dtype),
 }
 
 impl Elements {
     /// What they may be, each.
     pub fn dtypes(self) -> Vec<Dtype> {
         match self {
-            Self::Float => Dtype::FLOATS.to_vec(),
+            Self::Float | Self::FloatUnless(..) => Dtype::FLOATS.to_vec(),
             Self::Index => Dtype::INDICES.to_vec(),
             Self::Only(dtype) => vec![dtype],
         }
@@ -162,8 +166,8 @@ impl Elements {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Shape {
-    /// Each a letter of the operation's sizes; none for a scalar.
-    pub dimensions: &'static [&'static str],
+    /// Slowest first; none for a scalar.
+    pub dimensions: &'static [Dimension],
     /// When the tensor has this shape.
     pub when: When,
 }
@@ -192,6 +196,10 @@ pub enum When {
     Set(&'static str),
     /// When the tensor has so many dimensions.
     Rank(&'static str, usize),
+    /// When the tensor, which a call may have or not, is given.
+    Given(&'static str),
+    /// When each of these holds.
+    All(&'static [When]),
     /// When the caller chooses so: one of the shapes that the tensor may have.
     Chosen,
 }
@@ -207,7 +215,7 @@ mod tests {
             let operation = find(name).expect("an operation");
             let line = |tensor: &'static Tensor| {
                 let shapes: Vec<String> =
-                    tensor.shapes.iter().map(|shape| format!("[{}]", shape.dimensions.join(","))).collect();
+                    tensor.shapes.iter().map(|shape| format!("[{}]", Dimension::join(shape.dimensions, ","))).collect();
                 let optional = if tensor.presence == Presence::Required(When::Always) { "" } else { "?" };
                 format!("{}{optional} {:?} {}", tensor.name, tensor.elements, shapes.join(" "))
             };
@@ -230,6 +238,18 @@ mod tests {
         assert_eq!(
             outputs,
             "loss Only(F32) [B] []; penalty? Only(F32) [B] []; lse Only(F32) [B]; grad_logits? Float [B,D]"
+        );
+        let (inputs, outputs) = tensors("spherical.linear_cross_entropy");
+        assert_eq!(
+            inputs,
+            "hidden Float [B,d]; weight Float [D,d]; targets Index [B]; bias? Float [D]; row_weights? Only(F32) [B]; \
+             segments? Only(U32) [S+1]; grad_loss? Only(F32) [B] []"
+        );
+        assert_eq!(
+            outputs,
+            "loss Only(F32) [B] []; penalty? Only(F32) [B] []; lse Only(F32) [B]; target_logits Only(F32) [B]; \
+             segment_loss? Only(F32) [S]; grad_hidden? Float [B,d]; \
+             grad_weight? FloatUnless(Is(\"grad_weight_dtype\", \"f32\"), F32) [D,d]; grad_bias? Float [D]"
         );
         let parameters = |name| {
             let line = |parameter: &Parameter| {
@@ -259,37 +279,55 @@ mod tests {
                 "need_grad true | false = true",
             ]
         );
+        assert_eq!(
+            parameters("spherical.linear_cross_entropy"),
+            [
+                "label_smoothing a number from 0 to 1 = 0",
+                "lse_penalty a number >= 0 = -",
+                "softcap a number > 0 = -",
+                "ignore_index an integer = -100",
+                "reduction none | mean | sum = none",
+                "need_grad true | false = true",
+                "need_grad_weight true | false = true",
+                "grad_weight_dtype same | f32 = same",
+            ]
+        );
+    }
+
+    /// What a condition names exists.
+    fn names_something(operation: &Operation, condition: When) {
+        match condition {
+            When::Is(parameter, value) | When::IsNot(parameter, value) => {
+                let card = operation.parameter(parameter).expect("a parameter");
+                card.parse(operation.name, value).expect("a value that it takes");
+            }
+            When::Set(parameter) => {
+                assert_eq!(operation.parameter(parameter).expect("a parameter").default, None);
+            }
+            When::Rank(tensor, rank) => {
+                let card = operation.input(tensor).expect("an input");
+                assert!(card.shapes.iter().any(|shape| shape.dimensions.len() == rank));
+            }
+            When::Given(tensor) => {
+                let card = operation.input(tensor).expect("an input");
+                assert_ne!(card.presence, Presence::Required(When::Always), "{tensor} is always given");
+            }
+            When::All(conditions) => conditions.iter().for_each(|condition| names_something(operation, *condition)),
+            When::Always | When::Chosen => {}
+        }
     }
 
     #[test]
     fn every_letter_and_every_condition_names_something() {
         for operation in OPERATIONS {
             for tensor in operation.tensors {
-                for shape in tensor.shapes {
-                    for letter in shape.dimensions {
-                        assert!(operation.sizes.iter().any(|size| size.letter == *letter), "{} {letter}", tensor.name);
-                    }
+                for letter in tensor.shapes.iter().flat_map(|shape| shape.dimensions).filter_map(|size| size.letter()) {
+                    assert!(operation.sizes.iter().any(|size| size.letter == letter), "{} {letter}", tensor.name);
                 }
-                let conditions = tensor.shapes.iter().map(|shape| shape.when).chain(match tensor.presence {
-                    Presence::Required(when) => Some(when),
-                    Presence::Optional => None,
-                });
-                for condition in conditions {
-                    match condition {
-                        When::Is(parameter, value) | When::IsNot(parameter, value) => {
-                            let card = operation.parameter(parameter).expect("a parameter");
-                            card.parse(operation.name, value).expect("a value that it takes");
-                        }
-                        When::Set(parameter) => {
-                            assert_eq!(operation.parameter(parameter).expect("a parameter").default, None);
-                        }
-                        When::Rank(tensor, rank) => {
-                            let card = operation.input(tensor).expect("an input");
-                            assert!(card.shapes.iter().any(|shape| shape.dimensions.len() == rank));
-                        }
-                        When::Always | When::Chosen => {}
-                    }
-                }
+                let presence = if let Presence::Required(when) = tensor.presence { Some(when) } else { None };
+                let elements = if let Elements::FloatUnless(when, _) = tensor.elements { Some(when) } else { None };
+                let shapes = tensor.shapes.iter().map(|shape| shape.when);
+                shapes.chain(presence).chain(elements).for_each(|condition| names_something(operation, condition));
             }
         }
     }

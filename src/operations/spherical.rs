@@ -1,19 +1,25 @@
 //! The cards of the family `spherical`.
 
+use super::Dimension::{More, Of};
 use super::{Elements, Kind, Operation, Parameter, Presence, Range, Role, Shape, Size, Tensor, When};
 use crate::Dtype;
 
 const ROWS: Size = Size { letter: "B", word: "rows", least: 0, most: i32::MAX as usize };
 const CLASSES: Size = Size { letter: "D", word: "classes", least: 1, most: i32::MAX as usize };
+const WIDTH: Size = Size { letter: "d", word: "width", least: 1, most: i32::MAX as usize };
+const SEGMENTS: Size = Size { letter: "S", word: "segments", least: 0, most: i32::MAX as usize };
 const TARGETS_PER_ROW: Size = Size { letter: "K", word: "targets_per_row", least: 1, most: i32::MAX as usize };
 
 const ALWAYS: Presence = Presence::Required(When::Always);
 const F32: Elements = Elements::Only(Dtype::F32);
-const BY_ROW: &[Shape] = &[Shape { dimensions: &["B"], when: When::Always }];
-const LOGITS: &[Shape] = &[Shape { dimensions: &["B", "D"], when: When::Always }];
+const BY_ROW: &[Shape] = &[Shape { dimensions: &[Of("B")], when: When::Always }];
+const BY_CLASS: &[Shape] = &[Shape { dimensions: &[Of("D")], when: When::Always }];
+const HIDDEN: &[Shape] = &[Shape { dimensions: &[Of("B"), Of("d")], when: When::Always }];
+const WEIGHT: &[Shape] = &[Shape { dimensions: &[Of("D"), Of("d")], when: When::Always }];
+const LOGITS: &[Shape] = &[Shape { dimensions: &[Of("B"), Of("D")], when: When::Always }];
 /// What a reduction leaves.
 const REDUCED: &[Shape] = &[
-    Shape { dimensions: &["B"], when: When::Is("reduction", "none") },
+    Shape { dimensions: &[Of("B")], when: When::Is("reduction", "none") },
     Shape { dimensions: &[], when: When::IsNot("reduction", "none") },
 ];
 
@@ -29,16 +35,24 @@ const fn parameter(name: &'static str, kind: Kind, default: Option<&'static str>
     Parameter { name, kind, default, required }
 }
 
+const WANTS_GRAD: When = When::Is("need_grad", "true");
+const WANTS_GRAD_WEIGHT: When = When::Is("need_grad_weight", "true");
+
 // What every loss of the family has.
 const LOGITS_TENSOR: Tensor = input("logits", Elements::Float, LOGITS, ALWAYS);
 const ROW_WEIGHTS: Tensor = input("row_weights", F32, BY_ROW, Presence::Optional);
 const GRAD_LOSS: Tensor = input("grad_loss", F32, REDUCED, Presence::Optional);
 const LOSS: Tensor = output("loss", F32, REDUCED, ALWAYS);
-const GRAD_LOGITS: Tensor =
-    output("grad_logits", Elements::Float, LOGITS, Presence::Required(When::Is("need_grad", "true")));
+const GRAD_LOGITS: Tensor = output("grad_logits", Elements::Float, LOGITS, Presence::Required(WANTS_GRAD));
 const IGNORE_INDEX: Parameter = parameter("ignore_index", Kind::Integer, Some("-100"), false);
 const REDUCTION: Parameter = parameter("reduction", Kind::Choice(&["none", "mean", "sum"]), Some("none"), false);
 const NEED_GRAD: Parameter = parameter("need_grad", Kind::Boolean, Some("true"), false);
+
+// What every softmax of the family has beside that.
+const PENALTY: Tensor = output("penalty", F32, REDUCED, Presence::Required(When::Set("lse_penalty")));
+const LSE: Tensor = output("lse", F32, BY_ROW, ALWAYS);
+const LABEL_SMOOTHING: Parameter = parameter("label_smoothing", Kind::Real(Range::UNIT), Some("0"), false);
+const LSE_PENALTY: Parameter = parameter("lse_penalty", Kind::Real(Range::NOT_NEGATIVE), None, false);
 
 pub(crate) const DENSE: Operation = Operation {
     name: "spherical.dense",
@@ -50,13 +64,16 @@ pub(crate) const DENSE: Operation = Operation {
         input(
             "targets",
             Elements::Index,
-            &[Shape { dimensions: &["B"], when: When::Chosen }, Shape { dimensions: &["B", "K"], when: When::Chosen }],
+            &[
+                Shape { dimensions: &[Of("B")], when: When::Chosen },
+                Shape { dimensions: &[Of("B"), Of("K")], when: When::Chosen },
+            ],
             ALWAYS,
         ),
         input(
             "values",
             F32,
-            &[Shape { dimensions: &["B", "K"], when: When::Always }],
+            &[Shape { dimensions: &[Of("B"), Of("K")], when: When::Always }],
             Presence::Required(When::Rank("targets", 2)),
         ),
         ROW_WEIGHTS,
@@ -92,15 +109,64 @@ pub(crate) const SOFTMAX_CROSS_ENTROPY: Operation = Operation {
         ROW_WEIGHTS,
         GRAD_LOSS,
         LOSS,
-        output("penalty", F32, REDUCED, Presence::Required(When::Set("lse_penalty"))),
-        output("lse", F32, BY_ROW, ALWAYS),
+        PENALTY,
+        LSE,
         GRAD_LOGITS,
     ],
+    parameters: &[LABEL_SMOOTHING, LSE_PENALTY, IGNORE_INDEX, REDUCTION, NEED_GRAD],
+};
+
+pub(crate) const LINEAR_CROSS_ENTROPY: Operation = Operation {
+    name: "spherical.linear_cross_entropy",
+    formula: "softmax_cross_entropy of the logits o = hidden weight' + bias, with softcap c those of c tanh(o/c); \
+              target_logits o_c; segment_loss the sum of o_c - lse over a segment's rows",
+    source: "Wijmans et al. 2024 (Cut Your Losses), Hsu et al. 2024 (Liger): the fused head",
+    sizes: &[ROWS, CLASSES, WIDTH, SEGMENTS],
+    tensors: &[
+        input("hidden", Elements::Float, HIDDEN, ALWAYS),
+        input("weight", Elements::Float, WEIGHT, ALWAYS),
+        input("targets", Elements::Index, BY_ROW, ALWAYS),
+        input("bias", Elements::Float, BY_CLASS, Presence::Optional),
+        ROW_WEIGHTS,
+        input(
+            "segments",
+            Elements::Only(Dtype::U32),
+            &[Shape { dimensions: &[More("S", 1)], when: When::Always }],
+            Presence::Optional,
+        ),
+        GRAD_LOSS,
+        LOSS,
+        PENALTY,
+        LSE,
+        output("target_logits", F32, BY_ROW, ALWAYS),
+        output(
+            "segment_loss",
+            F32,
+            &[Shape { dimensions: &[Of("S")], when: When::Always }],
+            Presence::Required(When::Given("segments")),
+        ),
+        output("grad_hidden", Elements::Float, HIDDEN, Presence::Required(WANTS_GRAD)),
+        output(
+            "grad_weight",
+            Elements::FloatUnless(When::Is("grad_weight_dtype", "f32"), Dtype::F32),
+            WEIGHT,
+            Presence::Required(When::All(&[WANTS_GRAD, WANTS_GRAD_WEIGHT])),
+        ),
+        output(
+            "grad_bias",
+            Elements::Float,
+            BY_CLASS,
+            Presence::Required(When::All(&[When::Given("bias"), WANTS_GRAD, WANTS_GRAD_WEIGHT])),
+        ),
+    ],
     parameters: &[
-        parameter("label_smoothing", Kind::Real(Range::UNIT), Some("0"), false),
-        parameter("lse_penalty", Kind::Real(Range::NOT_NEGATIVE), None, false),
+        LABEL_SMOOTHING,
+        LSE_PENALTY,
+        parameter("softcap", Kind::Real(Range::POSITIVE), None, false),
         IGNORE_INDEX,
         REDUCTION,
         NEED_GRAD,
+        parameter("need_grad_weight", Kind::Boolean, Some("true"), false),
+        parameter("grad_weight_dtype", Kind::Choice(&["same", "f32"]), Some("same"), false),
     ],
 };

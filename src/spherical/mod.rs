@@ -5,17 +5,25 @@
 //! | --- | --- | --- |
 //! | [`dense`] | `logits`, `targets` (`values`) | `loss`, `grad_logits` |
 //! | [`softmax_cross_entropy`] | `logits`, `targets` | `loss`, `penalty`, `lse`, `grad_logits` |
+//! | [`linear_cross_entropy`] | `hidden`, `weight`, `targets` (`bias`, `segments`) | `loss`, `penalty`, `lse`, gradients of each |
 //!
-//! B is `rows`, D `classes`, K `targets_per_row`. mu = s/D, sigma² = q/D - mu², z_k = (o_k - mu)/sigma. A loss is
-//! *spherical* when it depends on o through (s, q, o_c) alone: dL/do_k = L_s + 2 L_q o_k + \[k = c\] L_c.
+//! B is `rows`, D `classes`, d `width`, K `targets_per_row`, S `segments`. mu = s/D, sigma² = q/D - mu², z_k =
+//! (o_k - mu)/sigma. A loss is *spherical* when it depends on o through (s, q, o_c) alone: dL/do_k = L_s + 2 L_q o_k +
+//! \[k = c\] L_c.
 
 pub mod dense;
+pub mod linear_cross_entropy;
 mod reducer;
 mod rows;
+mod softmax;
 pub mod softmax_cross_entropy;
 mod targets;
 
 pub use dense::{Dense, DenseConfig, DenseOutputs, DensePointers, DenseTensors, Loss};
+pub use linear_cross_entropy::{
+    LinearCrossEntropy, LinearCrossEntropyConfig, LinearCrossEntropyOutputs, LinearCrossEntropyPointers,
+    LinearCrossEntropyTensors,
+};
 pub use softmax_cross_entropy::{
     SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig, SoftmaxCrossEntropyOutputs, SoftmaxCrossEntropyPointers,
     SoftmaxCrossEntropyTensors,
@@ -24,8 +32,10 @@ pub use softmax_cross_entropy::{
 use crate::Dtype;
 use crate::bindings::{INDEX_I64, INDEX_U32};
 
-/// The number of `targets` in a status: the one tensor in which a kernel of the family finds something.
+/// The number of `targets` in a status.
 const TARGETS_TENSOR: u32 = 1;
+/// The number of `segments` in a status.
+const SEGMENTS_TENSOR: u32 = 2;
 
 /// The dtype of `targets` as kernels are told it.
 fn index_dtype(dtype: Dtype) -> u32 {

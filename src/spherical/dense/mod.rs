@@ -287,8 +287,8 @@ impl Dense {
     }
 
     fn expectation(&self) -> Expectation {
-        let DenseConfig { targets_per_row: per_row, ignore_index, classes, .. } = self.config;
-        Expectation::Targets { operation: OP, per_row, ignore_index, classes }
+        let DenseConfig { targets_per_row: per_row, ignore_index, classes, rows, .. } = self.config;
+        Expectation { operation: OP, per_row, ignore_index, classes, rows }
     }
 
     /// The optional tensors are there exactly when the configuration needs them.

@@ -287,8 +287,8 @@ impl SoftmaxCrossEntropy {
     }
 
     fn expectation(&self) -> Expectation {
-        let SoftmaxCrossEntropyConfig { ignore_index, classes, .. } = self.config;
-        Expectation::Targets { operation: OP, per_row: None, ignore_index, classes }
+        let SoftmaxCrossEntropyConfig { ignore_index, classes, rows, .. } = self.config;
+        Expectation { operation: OP, per_row: None, ignore_index, classes, rows }
     }
 
     /// The optional outputs are there exactly when the configuration needs them.

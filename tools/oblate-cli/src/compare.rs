@@ -1,6 +1,8 @@
 //! When an output is right: |got - reference| <= u |reference| + (1e-5 + n 2^-26) m + tiny, where u is the unit roundoff of
 //! the output's dtype, n the number of terms of its longest matrix-product sum, m the magnitude that the reference carries
-//! with its value, and tiny the least normal number of the dtype. NaN meets NaN, and beyond the dtype infinity is right.
+//! with its value, and tiny the least normal number of the dtype; n 2^-24 for inputs in f32, which take three products
+//! each. For f16 and bf16, 4 u of that dtype times the root of the sum of the squared terms more where a computed value is
+//! the operand of a further matrix product. NaN meets NaN, and beyond the dtype infinity is right.
 
 use std::fmt;
 
@@ -21,6 +23,10 @@ pub struct Expected {
     pub magnitudes: Vec<f64>,
     /// Terms of the longest matrix-product sum; 0 where there is none.
     pub terms: usize,
+    /// What each of these may move the sum by, relative to the magnitude: by the dtype of the products' inputs.
+    pub per_term: f64,
+    /// For each value how far the rounding of computed operands may move it; empty where none is rounded.
+    pub operands: Vec<f64>,
 }
 
 impl Expected {
@@ -29,22 +35,42 @@ impl Expected {
         Tensor::from_f64(if unrounded { Dtype::F64 } else { self.dtype }, self.shape.clone(), &self.values)
     }
 
-    /// Makes an output NaN where it depends on these of `rows` rows: in the rows themselves, or as a whole where it is not
-    /// one a row.
-    pub fn undefine(&mut self, rows: usize, undefined: &[usize]) {
-        let of_rows = self.shape.first() == Some(&rows);
-        let each = if of_rows { self.values.len() / rows.max(1) } else { self.values.len() };
-        for &row in undefined {
-            let from = if of_rows { row * each } else { 0 };
-            self.values[from..from + each].fill(f64::NAN);
+    /// An output of which no entry comes of a matrix product.
+    pub fn new(dtype: Dtype, shape: Vec<usize>, values: Vec<f64>, magnitudes: Vec<f64>) -> Self {
+        Self { dtype, shape, values, magnitudes, terms: 0, per_term: 0.0, operands: Vec::new() }
+    }
+
+    /// The same of a matrix product, or of what follows from one, of that many terms on inputs of that dtype.
+    #[must_use]
+    pub fn of_products(self, terms: usize, inputs: Dtype) -> Self {
+        // Tensor cores truncate once per eight products.
+        let per_term = f64::powi(2.0, if inputs == Dtype::F32 { -24 } else { -26 });
+        Self { terms, per_term, ..self }
+    }
+
+    /// The same where a computed value was an operand of the product, rounded to the dtype of its inputs. `roots` are those
+    /// of the sums of each entry's squared terms.
+    #[must_use]
+    pub fn of_computed_operands(self, roots: &[f64], inputs: Dtype) -> Self {
+        if inputs == Dtype::F32 {
+            return self;
         }
+        let roundoff = Format::of(inputs).roundoff;
+        Self { operands: roots.iter().map(|root| 4.0 * roundoff * root).collect(), ..self }
+    }
+
+    /// Makes part `i` of the `parts` along the first axis NaN; of one part, all.
+    pub fn undefine(&mut self, parts: usize, i: usize) {
+        let each = self.values.len() / parts.max(1);
+        self.values[i * each..(i + 1) * each].fill(f64::NAN);
     }
 
     /// How far entry `i` of an output may be from its value.
     pub fn bound(&self, i: usize) -> f64 {
         let format = Format::of(self.dtype);
-        let sums = 1e-5 + self.terms as f64 * f64::powi(2.0, -26);
-        format.roundoff * self.values[i].abs() + sums * self.magnitudes[i] + format.least_normal
+        let sums = 1e-5 + self.terms as f64 * self.per_term;
+        let operands = self.operands.get(i).copied().unwrap_or(0.0);
+        format.roundoff * self.values[i].abs() + sums * self.magnitudes[i] + operands + format.least_normal
     }
 }
 
@@ -165,7 +191,7 @@ mod tests {
     use super::*;
 
     fn expected(dtype: Dtype, values: &[f64], magnitudes: &[f64]) -> Expected {
-        Expected { dtype, shape: vec![1, values.len()], values: values.into(), magnitudes: magnitudes.into(), terms: 0 }
+        Expected::new(dtype, vec![1, values.len()], values.into(), magnitudes.into())
     }
 
     /// How many of `got` are right against one reference value of magnitude 2.
@@ -178,8 +204,20 @@ mod tests {
     fn the_bound_is_rounding_and_magnitude_and_tiny() {
         let format = f64::powi(2.0, -24) + 1e-5 * 2.0 + f64::powi(2.0, -126);
         assert_eq!(expected(Dtype::F32, &[1.0], &[2.0]).bound(0), format);
-        let products = Expected { terms: 64, ..expected(Dtype::F16, &[0.0], &[1.0]) };
-        assert_eq!(products.bound(0), 1e-5 + f64::powi(2.0, -20) + f64::powi(2.0, -14));
+        let products = |inputs| expected(Dtype::F16, &[0.0], &[1.0]).of_products(64, inputs);
+        assert_eq!(products(Dtype::F16).bound(0), 1e-5 + f64::powi(2.0, -20) + f64::powi(2.0, -14));
+        assert_eq!(products(Dtype::F32).bound(0), 1e-5 + f64::powi(2.0, -18) + f64::powi(2.0, -14));
+    }
+
+    /// 4 u of the dtype that the operand is rounded to, whatever the dtype of the output.
+    #[test]
+    fn computed_operands_are_rounded() {
+        let gradient =
+            |inputs| expected(Dtype::F32, &[0.0, 0.0], &[0.0, 0.0]).of_computed_operands(&[0.5, 2.0], inputs);
+        let tiny = f64::powi(2.0, -126);
+        assert_eq!([0, 1].map(|i| gradient(Dtype::F32).bound(i)), [tiny, tiny]);
+        assert_eq!([0, 1].map(|i| gradient(Dtype::F16).bound(i)), [f64::powi(2.0, -10), f64::powi(2.0, -8)]);
+        assert_eq!([0, 1].map(|i| gradient(Dtype::BF16).bound(i)), [f64::powi(2.0, -7), f64::powi(2.0, -5)]);
     }
 
     #[test]
@@ -205,8 +243,7 @@ mod tests {
 
     #[test]
     fn a_mismatch_says_where_and_by_how_much() {
-        let expected =
-            Expected { dtype: Dtype::F32, shape: vec![2, 3], values: vec![0.0; 6], magnitudes: vec![1.0; 6], terms: 0 };
+        let expected = Expected::new(Dtype::F32, vec![2, 3], vec![0.0; 6], vec![1.0; 6]);
         let got = Tensor::from_f64(Dtype::F32, [2, 3], &[0.0, 0.0, 0.0, 0.0, 0.5, 0.25]);
         let comparison = compare("loss", &got, &expected);
         assert_eq!(comparison.wrong, 2);

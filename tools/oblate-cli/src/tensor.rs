@@ -147,6 +147,15 @@ impl Tensor {
         }
     }
 
+    /// The elements of a u32 tensor.
+    ///
+    /// # Panics
+    /// For another dtype.
+    pub fn to_u32(&self) -> Vec<u32> {
+        assert_eq!(self.dtype, Dtype::U32);
+        (0..self.len()).map(|i| u32::from_le_bytes(self.element(i))).collect()
+    }
+
     /// Rows `first..first + rows` along the first axis.
     ///
     /// # Panics

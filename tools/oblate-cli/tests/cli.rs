@@ -72,6 +72,7 @@ fn assert_wrong_use(output: &Output, line: &str) {
 
 const DENSE: &str = "spherical.dense";
 const SOFTMAX: &str = "spherical.softmax_cross_entropy";
+const LINEAR: &str = "spherical.linear_cross_entropy";
 const Z: [&str; 2] = ["--set", "loss=z"];
 
 /// A change of the input, in words and in fact, and the line that it gets.
@@ -256,6 +257,76 @@ fn the_reference_writes_what_the_card_says() {
     assert_eq!(folder.files(), ["in", "out"]);
 }
 
+/// A head of 5 classes and a width of 3, in place of the logits.
+fn head(tensors: &mut Tensors, dtype: Dtype) {
+    tensors.remove("logits");
+    let values = |count: u32| (0..count).map(|i| f64::from(i % 5) - 2.0).collect::<Vec<_>>();
+    tensors.insert("hidden".to_owned(), Tensor::from_f64(dtype, [8, 3], &values(24)));
+    tensors.insert("weight".to_owned(), Tensor::from_f64(dtype, [5, 3], &values(15)));
+}
+
+#[test]
+fn the_reference_of_a_head_writes_what_the_card_says() {
+    let folder = Folder::new();
+    folder.input(|tensors| head(tensors, Dtype::F16));
+    let outputs = |further: &[&str]| {
+        let output = folder.run(LINEAR, further);
+        let ran = format!("{LINEAR} ran on the f64 reference (CPU)\n");
+        assert_eq!((stderr(&output), output.status.code()), (ran, Some(0)));
+        let tensors = tensor_file::read(&folder.path("out")).unwrap();
+        let line = |(name, tensor): (&String, &Tensor)| format!("{name} {} {:?}", tensor.dtype(), tensor.shape());
+        tensors.iter().map(line).collect::<Vec<_>>().join("; ")
+    };
+    let losses = "loss F32 [8]; lse F32 [8]; target_logits F32 [8]";
+    assert_eq!(outputs(&[]), format!("grad_hidden F16 [8, 3]; grad_weight F16 [5, 3]; {losses}"));
+    let in_f32 = outputs(&["--set", "grad_weight_dtype=f32"]);
+    assert_eq!(in_f32, format!("grad_hidden F16 [8, 3]; grad_weight F32 [5, 3]; {losses}"));
+    assert_eq!(outputs(&["--set", "need_grad_weight=false"]), format!("grad_hidden F16 [8, 3]; {losses}"));
+    assert_eq!(outputs(&["--set", "need_grad=false", "--set", "softcap=30"]), losses);
+    folder.input(|tensors| {
+        head(tensors, Dtype::BF16);
+        tensors.insert("bias".to_owned(), Tensor::from_f64(Dtype::BF16, [5], &[0.0; 5]));
+        tensors.insert("segments".to_owned(), Tensor::from_u32([4], &[0, 2, 2, 8]));
+    });
+    assert_eq!(
+        outputs(&["--set", "reduction=mean", "--set", "lse_penalty=1e-4"]),
+        "grad_bias BF16 [5]; grad_hidden BF16 [8, 3]; grad_weight BF16 [5, 3]; loss F32 []; lse F32 [8]; penalty F32 []; \
+         segment_loss F32 [3]; target_logits F32 [8]"
+    );
+}
+
+#[test]
+fn every_wrong_tensor_of_a_head_gets_one_line() {
+    fn segments(tensors: &mut Tensors, bounds: &[u32]) {
+        tensors.insert("segments".to_owned(), Tensor::from_u32([bounds.len()], bounds));
+    }
+    fn floats(dtype: Dtype, shape: &[usize]) -> Tensor {
+        Tensor::from_f64(dtype, shape, &vec![1.0; shape.iter().product()])
+    }
+    let wrong: [WrongTensor; 8] = [
+        (|t| drop(t.remove("weight")), "weight is missing, expected f32 [D, d] = [D, 3]"),
+        (
+            |t| drop(t.insert("weight".to_owned(), floats(Dtype::F32, &[5, 4]))),
+            "weight has shape [5, 4], expected [D, d] = [D, 3]",
+        ),
+        (|t| drop(t.insert("weight".to_owned(), floats(Dtype::F16, &[5, 3]))), "weight is f16, expected f32"),
+        (|t| drop(t.insert("bias".to_owned(), floats(Dtype::F32, &[4]))), "bias has shape [4], expected [D] = [5]"),
+        (|t| segments(t, &[]), "segments has shape [0], expected [S+1]"),
+        (|t| segments(t, &[0, 4, 3]), "segments[2] is 3, expected at least segments[1] and at most 8 (rows)"),
+        (|t| segments(t, &[9]), "segments[0] is 9, expected at most 8 (rows)"),
+        (|t| drop(t.insert("segments".to_owned(), Tensor::from_i64([1], &[0]))), "segments is i64, expected u32"),
+    ];
+    for (change, line) in wrong {
+        let folder = Folder::new();
+        folder.input(|tensors| {
+            head(tensors, Dtype::F32);
+            change(tensors);
+        });
+        assert_wrong_use(&folder.run(LINEAR, &[]), &format!("{LINEAR}: {line}"));
+        assert_eq!(folder.files(), ["in"], "{line}");
+    }
+}
+
 #[test]
 fn an_extra_tensor_passes_when_it_may() {
     let folder = Folder::new();
@@ -283,10 +354,16 @@ fn list_is_the_cards() {
     let output = oblate(folder.0.path(), &["list", "--json"]);
     let cards: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let names: Vec<&str> = cards.as_array().unwrap().iter().map(|card| card["name"].as_str().unwrap()).collect();
-    assert_eq!(names, [DENSE, SOFTMAX]);
+    assert_eq!(names, [DENSE, SOFTMAX, LINEAR]);
     assert_eq!(cards[0]["tensors"][0]["dtypes"], serde_json::json!(["f32", "f16", "bf16"]));
+    let tensors = cards[2]["tensors"].as_array().unwrap();
+    let tensor = |name: &str| tensors.iter().find(|tensor| tensor["name"] == name).unwrap();
+    assert_eq!(tensor("segments")["shapes"], serde_json::json!(["[S+1]"]));
+    assert_eq!(tensor("segment_loss")["present"], "when segments is given");
+    assert_eq!(tensor("grad_weight")["unless"], "f32 with grad_weight_dtype=f32");
+    assert_eq!(tensor("grad_weight")["present"], "with need_grad=true and with need_grad_weight=true");
     let text = String::from_utf8(oblate(folder.0.path(), &["list"]).stdout).unwrap();
-    for word in [DENSE, SOFTMAX, "grad_logits", "[B, D]", "label_smoothing", "a number from 0 to 1"] {
+    for word in [DENSE, SOFTMAX, LINEAR, "grad_logits", "[B, D]", "label_smoothing", "a number from 0 to 1"] {
         assert!(text.contains(word), "{word} is not in\n{text}");
     }
 }

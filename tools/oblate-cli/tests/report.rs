@@ -143,7 +143,7 @@ fn every_wrong_use_gets_one_line() {
         (
             vec!["list.json"],
             "list.json: expected one report, as oblate report OPERATION --json writes it: invalid length 0, expected \
-             struct Report with 5 elements at line 1 column 2",
+             struct Report with 6 elements at line 1 column 2",
         ),
         (
             vec!["a.json", "--card", "A100", "--plot", "nowhere/a.svg"],

@@ -2,6 +2,7 @@
 //! seed decide.
 
 mod fill;
+mod linear_cross_entropy;
 mod real;
 mod spherical;
 
@@ -43,6 +44,7 @@ pub struct Recipe {
 #[derive(Clone, Debug)]
 enum Ingredients {
     Spherical(spherical::Ingredients),
+    LinearCrossEntropy(linear_cross_entropy::Ingredients),
     Real(real::Ingredients),
 }
 
@@ -66,6 +68,7 @@ impl Recipe {
     pub fn build(&self, seed: u64) -> Case {
         let (parameters, tensors) = match &self.ingredients {
             Ingredients::Spherical(ingredients) => ingredients.build(&self.name, self.dtype, seed),
+            Ingredients::LinearCrossEntropy(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::Real(ingredients) => ingredients.build(self.dtype),
         };
         Case { name: self.name.clone(), operation: self.operation, dtype: self.dtype, parameters, tensors }
@@ -74,13 +77,15 @@ impl Recipe {
 
 /// Every case, by operation and dtype.
 pub fn all() -> Vec<Recipe> {
+    let dtypes = [Dtype::F32, Dtype::F16, Dtype::BF16];
     let mut recipes = Vec::new();
     for operation in spherical::OPERATIONS {
-        for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
+        for dtype in dtypes {
             recipes.extend(spherical::recipes(operation, dtype));
             recipes.extend(real::recipes(operation, dtype));
         }
     }
+    recipes.extend(dtypes.into_iter().flat_map(linear_cross_entropy::recipes));
     recipes
 }
 
@@ -96,14 +101,18 @@ pub fn of(name: &str) -> Vec<Recipe> {
 /// # Panics
 /// For an operation that has no cases.
 pub fn tensors(operation: &str, sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> Tensors {
+    if operation == linear_cross_entropy::OPERATION {
+        return linear_cross_entropy::tensors(sizes, dtype);
+    }
     assert!(spherical::OPERATIONS.contains(&operation), "{operation} has no cases");
     spherical::tensors(sizes, dtype)
 }
 
 /// What `of` takes: the families that have cases, and their operations.
 pub fn names() -> Vec<String> {
-    let families = spherical::OPERATIONS.iter().filter_map(|name| name.split('.').next());
-    let mut names: Vec<String> = families.chain(spherical::OPERATIONS).map(str::to_owned).collect();
+    let operations = || spherical::OPERATIONS.into_iter().chain([linear_cross_entropy::OPERATION]);
+    let families = operations().filter_map(|name| name.split('.').next());
+    let mut names: Vec<String> = families.chain(operations()).map(str::to_owned).collect();
     names.dedup();
     names
 }

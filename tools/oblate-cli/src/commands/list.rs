@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
-use oblate::operations::{Elements, OPERATIONS, Operation, Presence, Role, Shape, Tensor};
+use oblate::operations::{Dimension, Elements, OPERATIONS, Operation, Presence, Role, Shape, Tensor};
 
 use super::print;
 use crate::Result;
@@ -39,7 +39,7 @@ fn page(operation: &Operation) -> String {
         tensors.add_row([
             tensor.name,
             tensor.role,
-            &tensor.dtypes.join(" | "),
+            &tensor.dtype_words(),
             &tensor.shapes.join(" or "),
             &tensor.present,
         ]);
@@ -83,6 +83,8 @@ struct TensorCard {
     dtypes: Vec<&'static str>,
     /// Whether the tensor has the dtype that all `f` tensors of a call share.
     shared_dtype: bool,
+    /// With which parameters it has another: `f32 with grad_weight_dtype=f32`.
+    unless: Option<String>,
     shapes: Vec<String>,
     present: String,
 }
@@ -125,16 +127,27 @@ impl Card {
 }
 
 impl TensorCard {
+    /// `f32 | f16 | bf16; f32 with grad_weight_dtype=f32`.
+    fn dtype_words(&self) -> String {
+        let unless = self.unless.as_ref().map(|words| format!("; {words}"));
+        format!("{}{}", self.dtypes.join(" | "), unless.unwrap_or_default())
+    }
+
     fn of(tensor: &Tensor) -> Self {
         let shape = |shape: &Shape| {
-            let letters = format!("[{}]", shape.dimensions.join(", "));
+            let letters = format!("[{}]", Dimension::join(shape.dimensions, ", "));
             condition(shape.when).map_or(letters.clone(), |condition| format!("{letters} {condition}"))
         };
         Self {
             name: tensor.name,
             role: if tensor.role == Role::Input { "in" } else { "out" },
             dtypes: tensor.elements.dtypes().into_iter().map(oblate::Dtype::name).collect(),
-            shared_dtype: tensor.elements == Elements::Float,
+            shared_dtype: matches!(tensor.elements, Elements::Float | Elements::FloatUnless(..)),
+            unless: if let Elements::FloatUnless(when, dtype) = tensor.elements {
+                condition(when).map(|condition| format!("{dtype} {condition}"))
+            } else {
+                None
+            },
             shapes: tensor.shapes.iter().map(shape).collect(),
             present: match tensor.presence {
                 Presence::Required(when) => condition(when).unwrap_or_else(|| "always".to_owned()),

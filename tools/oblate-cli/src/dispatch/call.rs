@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oblate::operations::{Elements, Operation, Parameters, Presence, Shape, Tensor as Card, When};
+use oblate::operations::{Dimension, Elements, Operation, Parameters, Presence, Shape, Tensor as Card, When};
 use safetensors::Dtype;
 
 use crate::tensor::{Tensor, dtype_name, dtype_of};
@@ -75,49 +75,34 @@ impl Call {
         self.tensors.get(tensor).map(Tensor::to_f64)
     }
 
-    /// The middle row and the call of it alone, whose outputs must have the bits that they have in the batch. None with
-    /// fewer than two rows, and where an output is not one a row, so that it depends on all of them.
+    /// The middle row and the call of it alone, whose outputs of that row must have the bits that they have in the batch.
+    /// None with fewer than two rows, and with a reduction, where a gradient may depend on all of them.
     pub fn row_alone(&self) -> Option<(usize, Self)> {
-        let begins_with_rows =
-            |card: &'static Card| self.shapes(card).first().is_some_and(|shape| shape.dimensions.first() == Some(&"B"));
         let rows = self.size("rows");
-        if rows < 2 || !self.card.outputs().filter(|card| self.has(card)).all(begins_with_rows) {
+        if rows < 2 || self.parameters.choice("reduction").is_some_and(|reduction| reduction != "none") {
             return None;
         }
         let (row, mut alone) = (rows / 2, self.clone());
-        for card in self.card.inputs().filter(|card| begins_with_rows(card)) {
+        for card in self.card.inputs().filter(|card| self.leading_letter(card) == Some("B")) {
             if let Some(tensor) = alone.tensors.get_mut(card.name) {
                 *tensor = tensor.rows(row, 1);
             }
         }
+        // They name rows of the batch.
+        alone.tensors.remove("segments");
+        alone.sizes.remove("S");
         alone.sizes.insert("B", 1);
         Some((row, alone))
     }
 
-    /// The call with a class in the place of each target that is out of range, and the rows of these; none where all are
-    /// right.
-    pub fn with_targets_in_range(&self) -> Option<(Self, Vec<usize>)> {
-        let targets = self.tensors.get("targets")?;
-        let ignored = self.parameters.get("ignore_index").map(|value| value.to_string());
-        let (classes, per_row) = (self.size("classes"), targets.shape().get(1).copied().unwrap_or(1));
-        let (mut entries, mut rows) = (targets.to_i64(), Vec::new());
-        for (flat, entry) in entries.iter_mut().enumerate() {
-            let in_range = usize::try_from(*entry).is_ok_and(|class| class < classes);
-            if !in_range && ignored != Some(entry.to_string()) {
-                *entry = 0;
-                rows.push(flat / per_row);
-            }
-        }
-        rows.dedup();
-        let mut right = self.clone();
-        let shape = targets.shape().to_vec();
-        let replaced = if targets.dtype() == Dtype::U32 {
-            Tensor::from_u32(shape, &entries.iter().map(|&entry| entry as u32).collect::<Vec<_>>())
-        } else {
-            Tensor::from_i64(shape, &entries)
-        };
-        right.tensors.insert("targets".to_owned(), replaced);
-        (!rows.is_empty()).then_some((right, rows))
+    /// Whether an output has an entry or more for each row, which depends on no other row.
+    pub fn is_by_row(&self, output: &str) -> bool {
+        self.card.outputs().any(|card| card.name == output && self.leading_letter(card) == Some("B"))
+    }
+
+    /// The letter that a tensor's shape begins with in this call.
+    pub(super) fn leading_letter(&self, card: &'static Card) -> Option<&'static str> {
+        self.shapes(card).first()?.dimensions.first()?.letter()
     }
 
     /// Whether this call has an output.
@@ -134,10 +119,12 @@ impl Call {
                 name: tensor.name,
                 dtype: match tensor.elements {
                     Elements::Only(dtype) => dtype_of(dtype),
+                    Elements::FloatUnless(when, dtype) if self.holds(when) => dtype_of(dtype),
                     _ => self.float.expect("an operation with an f output has an f input"),
                 },
                 shape: self.shapes(tensor).first().map_or_else(Vec::new, |shape| {
-                    shape.dimensions.iter().map(|letter| self.sizes.get(letter).copied().unwrap_or(0)).collect()
+                    let size = |dimension: &Dimension| self.size_of(*dimension).unwrap_or(0);
+                    shape.dimensions.iter().map(size).collect()
                 }),
             })
             .collect()
@@ -178,16 +165,19 @@ impl Call {
     /// Takes the shape of a tensor: letters that are not known yet get their size from it, the others must agree.
     fn bind(&mut self, card: &'static Card, came: Vec<usize>) -> Result<()> {
         let fits = |shape: &&Shape| {
-            let agrees = |(letter, size): (&&str, &usize)| self.sizes.get(letter).is_none_or(|known| known == size);
+            let agrees = |(dimension, came): (&Dimension, &usize)| {
+                dimension.size(*came).is_some() && self.size_of(*dimension).is_none_or(|known| known == *came)
+            };
             shape.dimensions.len() == came.len() && shape.dimensions.iter().zip(&came).all(agrees)
         };
         let Some(shape) = self.shapes(card).into_iter().find(fits) else {
             let expected = self.shape_words(card);
             return Err(Error::Shape { operation: self.card.name, tensor: card.name, came, expected });
         };
-        for (letter, size) in shape.dimensions.iter().zip(came) {
+        for (dimension, came) in shape.dimensions.iter().zip(came) {
+            let (Some(letter), Some(size)) = (dimension.letter(), dimension.size(came)) else { continue };
             self.sizes.insert(letter, size);
-            if let Some(limits) = self.card.sizes.iter().find(|limits| limits.letter == *letter)
+            if let Some(limits) = self.card.sizes.iter().find(|limits| limits.letter == letter)
                 && !(limits.least..=limits.most).contains(&size)
             {
                 let expected = format!("{} to {}", limits.least, limits.most);
@@ -196,6 +186,12 @@ impl Call {
             }
         }
         Ok(())
+    }
+
+    /// A dimension in this call, where its letter has a size already.
+    fn size_of(&self, dimension: Dimension) -> Option<usize> {
+        let size = dimension.letter().map_or(Some(0), |letter| self.sizes.get(letter).copied());
+        size.map(|size| dimension.at(size))
     }
 
     /// The shapes that the tensor may have in this call.
@@ -210,6 +206,8 @@ impl Call {
             When::IsNot(parameter, other) => value(parameter).as_deref() != Some(other),
             When::Set(parameter) => value(parameter).is_some(),
             When::Rank(tensor, rank) => self.tensors.get(tensor).is_some_and(|tensor| tensor.shape().len() == rank),
+            When::Given(tensor) => self.tensors.contains_key(tensor),
+            When::All(conditions) => conditions.iter().all(|condition| self.holds(*condition)),
             _ => true,
         }
     }
@@ -229,11 +227,10 @@ impl Call {
     /// `[B, D]`, and `[B] = [8]` once a size is known; several with `or`.
     fn shape_words(&self, card: &'static Card) -> String {
         let words = |shape: &Shape| {
-            let letters = shape.dimensions.join(", ");
-            let sizes = shape
-                .dimensions
-                .iter()
-                .map(|letter| self.sizes.get(letter).map_or_else(|| (*letter).to_owned(), ToString::to_string));
+            let letters = Dimension::join(shape.dimensions, ", ");
+            let sizes = shape.dimensions.iter().map(|dimension| {
+                self.size_of(*dimension).map_or_else(|| dimension.to_string(), |size| size.to_string())
+            });
             let sizes = sizes.collect::<Vec<_>>().join(", ");
             if letters == sizes { format!("[{letters}]") } else { format!("[{letters}] = [{sizes}]") }
         };
@@ -248,6 +245,11 @@ pub fn condition(when: When) -> Option<String> {
         When::IsNot(parameter, value) => format!("with another {parameter} than {value}"),
         When::Set(parameter) => format!("when {parameter} is set"),
         When::Rank(tensor, rank) => format!("when {tensor} has {rank} dimensions"),
+        When::Given(tensor) => format!("when {tensor} is given"),
+        When::All(conditions) => {
+            let words: Vec<String> = conditions.iter().filter_map(|when| condition(*when)).collect();
+            (!words.is_empty()).then(|| words.join(" and "))?
+        }
         _ => return None,
     })
 }

@@ -100,7 +100,7 @@ impl<'a> Memory<'a> {
         Ok((outputs?, status))
     }
 
-    /// The device tells where a target is out of range; the host knows which target that is.
+    /// The device tells where an entry is wrong; the host knows which entry that is.
     fn with_value(&self, error: oblate::Error) -> oblate::Error {
         match error {
             oblate::Error::TargetOutOfRange { operation, tensor, index, came: None, ignore_index, classes } => {
@@ -108,6 +108,11 @@ impl<'a> Memory<'a> {
                 let flat = index.iter().zip(tensors.shape()).fold(0, |flat, (at, size)| flat * size + at);
                 let came = tensors.to_i64().get(flat).copied();
                 oblate::Error::TargetOutOfRange { operation, tensor, index, came, ignore_index, classes }
+            }
+            oblate::Error::SegmentsOutOfOrder { operation, index, came: None, rows } => {
+                let segments = self.call.tensors["segments"].to_i64();
+                let came = segments.get(index).and_then(|&bound| u32::try_from(bound).ok());
+                oblate::Error::SegmentsOutOfOrder { operation, index, came, rows }
             }
             other => other,
         }

@@ -3,12 +3,15 @@
 
 mod call;
 mod dense;
+mod linear_cross_entropy;
 mod memory;
 mod softmax_cross_entropy;
+mod wrong_data;
 
 pub use call::{Call, OutputShape, condition};
 use oblate::Tracked;
 use oblate::operations::{self, nearest};
+pub use wrong_data::WrongData;
 
 use crate::compare::Expected;
 use crate::place::{Placement, Session};
@@ -40,12 +43,32 @@ pub trait Operation: std::fmt::Debug + Sync {
         status.map(|()| outputs)
     }
 
+    /// What the header of the operation's kernels says of this call; none where it says no more than the compulsory bytes.
+    ///
+    /// # Errors
+    /// What the handle refuses.
+    fn model(&self, _: &Session, _: &Call) -> Result<Option<Model>> {
+        Ok(None)
+    }
+
     /// The output that may take the place of an input in this call, and that input.
     fn in_place(&self, call: &Call) -> Option<(&'static str, &'static str)>;
 }
 
+/// The figures by which a call of tiled products is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Model {
+    /// Of the formula's product: rows times classes times width.
+    pub multiply_adds: u64,
+    /// Bytes of global memory that the tiles move.
+    pub tile_bytes: u64,
+    /// Bytes of memory beyond inputs and outputs.
+    pub workspace_bytes: u64,
+}
+
 /// Every operation, in the order of the cards.
-const OPERATIONS: [&dyn Operation; 2] = [&dense::Dense, &softmax_cross_entropy::SoftmaxCrossEntropy];
+const OPERATIONS: [&dyn Operation; 3] =
+    [&dense::Dense, &softmax_cross_entropy::SoftmaxCrossEntropy, &linear_cross_entropy::LinearCrossEntropy];
 
 /// The operation of a name, and its card.
 ///
@@ -69,14 +92,9 @@ fn expected<const N: usize>(
     let mut values = std::collections::BTreeMap::from(values);
     let take = |output: OutputShape| {
         let tracked = values.remove(output.name).flatten()?;
-        let expected = Expected {
-            dtype: output.dtype,
-            shape: output.shape,
-            magnitudes: tracked.iter().map(|tracked| tracked.magnitude).collect(),
-            values: tracked.into_iter().map(|tracked| tracked.value).collect(),
-            terms: 0,
-        };
-        Some((output.name, expected))
+        let magnitudes = tracked.iter().map(|tracked| tracked.magnitude).collect();
+        let values = tracked.into_iter().map(|tracked| tracked.value).collect();
+        Some((output.name, Expected::new(output.dtype, output.shape, values, magnitudes)))
     };
     call.outputs().into_iter().filter_map(take).collect()
 }
@@ -101,7 +119,7 @@ mod tests {
             let (card, operation) = operation(case.operation).unwrap();
             let set = case.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             let call = Call::new(card, set, case.tensors).unwrap();
-            let call = call.with_targets_in_range().map_or(call, |(right, _)| right);
+            let call = WrongData::corrected(&call).map_or(call, |(right, _)| right);
             for (tensor, output) in operation.reference(&call).unwrap() {
                 let wrong =
                     output.values.iter().zip(&output.magnitudes).position(|(v, m)| v.is_finite() && !m.is_finite());

@@ -44,6 +44,13 @@ pub(super) fn counts(report: &Report) -> Vec<(String, Value)> {
     row("bytes compulsory (inputs and outputs, once)", Count(report.compulsory_bytes));
     row("moved / compulsory", ratio(report.moved_bytes, report.compulsory_bytes));
     row("bytes of distinct sectors, launch by launch", Count(total.compulsory_bytes()));
+    if let Some(model) = report.model {
+        row("bytes of the tile model", Count(model.tile_bytes));
+        row("moved / tile model", ratio(report.moved_bytes, model.tile_bytes));
+        let tensor = total.tensor_flops().values().sum();
+        row("tensor operations / multiply-adds of the product", ratio(tensor, model.multiply_adds));
+        row("bytes of workspace", Count(model.workspace_bytes));
+    }
     for (name, traffic) in [("loads", &total.global_loads), ("stores", &total.global_stores)] {
         row(&format!("global {name}: requests"), Count(traffic.requests));
         row(&format!("global {name}: sectors of 32 bytes"), Count(traffic.sectors));

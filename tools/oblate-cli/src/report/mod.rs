@@ -23,7 +23,7 @@ pub use roofline::roofline;
 pub use shapes::{SHAPES, Shape};
 pub use table::{compared, table};
 
-use crate::dispatch::{self, Call};
+use crate::dispatch::{self, Call, Model};
 use crate::place::{Placement, Session};
 use crate::tensor::float_named;
 use crate::{Error, Result, cases};
@@ -39,6 +39,9 @@ pub struct Report {
     pub compulsory_bytes: u64,
     /// Bytes that loads and stores of global memory move, in sectors of 32 bytes.
     pub moved_bytes: u64,
+    /// What the head of the kernels' file says of the call, of operations whose product is tiled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
     /// The launches, in order.
     pub launches: Vec<Launch>,
 }
@@ -109,6 +112,7 @@ impl Report {
             operation: card.name.to_owned(),
             set: all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             compulsory_bytes: bytes(&call.tensors) + bytes(&outputs?),
+            model: operation.model(session, &call)?,
             moved_bytes: launches.iter().map(|launch| launch.counters.moved_bytes()).sum(),
             launches,
         })

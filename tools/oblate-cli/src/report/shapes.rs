@@ -11,11 +11,13 @@ pub struct Shape {
 
 const DENSE: &str = "spherical.dense";
 const SOFTMAX: &str = "spherical.softmax_cross_entropy";
+const LINEAR: &str = "spherical.linear_cross_entropy";
 
 /// What `oblate report OPERATION` counts when nothing is set.
 pub(super) fn defaults(operation: &str) -> &'static [(&'static str, &'static str)] {
     match operation {
         DENSE => &[("loss", "z"), ("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
+        LINEAR => &[("rows", "256"), ("classes", "1000"), ("width", "96"), ("dtype", "bf16")],
         _ => &[("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
     }
 }
@@ -26,6 +28,10 @@ const fn dense(set: &'static [(&'static str, &'static str)]) -> Shape {
 
 const fn softmax(set: &'static [(&'static str, &'static str)]) -> Shape {
     Shape { operation: SOFTMAX, set }
+}
+
+const fn linear(set: &'static [(&'static str, &'static str)]) -> Shape {
+    Shape { operation: LINEAR, set }
 }
 
 /// Each variant of the kernels, short rows of several lengths, the vocabularies whose rows begin between two vectors beside
@@ -69,4 +75,10 @@ pub const SHAPES: &[Shape] = &[
     softmax(&[("rows", "64"), ("label_smoothing", "0.1"), ("lse_penalty", "1e-4")]),
     softmax(&[("rows", "64"), ("need_grad", "false")]),
     softmax(&[("rows", "64"), ("reduction", "mean")]),
+    linear(&[("dtype", "f32")]),
+    linear(&[("dtype", "f16")]),
+    linear(&[]),
+    linear(&[("rows", "128"), ("classes", "30522"), ("width", "64")]),
+    linear(&[("need_grad", "false")]),
+    linear(&[("need_grad_weight", "false")]),
 ];

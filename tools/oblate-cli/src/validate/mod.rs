@@ -6,7 +6,7 @@ pub use summary::{Digest, Group, Summary, Worst};
 
 use crate::cases::Recipe;
 use crate::compare::{Expected, Mismatch, compare, differing_bits};
-use crate::dispatch::{self, Call, Operation};
+use crate::dispatch::{self, Call, Operation, WrongData};
 use crate::hash::fnv1a;
 use crate::place::{Placement, Session, record};
 use crate::{Result, Tensors};
@@ -155,11 +155,9 @@ impl Prepared {
         let (expected, refused) = match operation.reference(&call) {
             Ok(expected) => (expected, None),
             Err(error) => {
-                let Some((right, wrong)) = call.with_targets_in_range() else { return Err(error) };
+                let Some((right, wrong)) = WrongData::corrected(&call) else { return Err(error) };
                 let mut expected = operation.reference(&right)?;
-                for (_, output) in &mut expected {
-                    output.undefine(call.size("rows"), &wrong);
-                }
+                wrong.undefine(&call, &mut expected);
                 (expected, Some(error.to_string()))
             }
         };
@@ -200,7 +198,8 @@ impl Prepared {
         if let Some((row, alone)) = self.alone.as_ref().filter(|_| !whether || outcome.passed()) {
             let run = Run::Alone(*row);
             if let Some(outputs) = outcome.run(session, self.operation, alone, run, 1) {
-                let own = first.iter().map(|(name, tensor)| (name.clone(), tensor.rows(*row, 1))).collect();
+                let of_rows = first.iter().filter(|(name, _)| self.asked.call.is_by_row(name));
+                let own = of_rows.map(|(name, tensor)| (name.clone(), tensor.rows(*row, 1))).collect();
                 outcome.same_bits(run, &own, &outputs);
             }
         }
