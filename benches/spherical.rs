@@ -16,7 +16,8 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use oblate::cudarc::driver::sys::{CUdevice_attribute, CUevent_flags};
 use oblate::cudarc::driver::{CudaContext, CudaSlice, CudaStream};
 use oblate::spherical::{
-    Dense, DenseConfig, DenseOutputs, DenseTensors, Loss, SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig,
+    Dense, DenseConfig, DenseOutputs, DenseTensors, LinearCrossEntropy, LinearCrossEntropyConfig,
+    LinearCrossEntropyOutputs, LinearCrossEntropyTensors, Loss, SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig,
     SoftmaxCrossEntropyOutputs, SoftmaxCrossEntropyTensors,
 };
 use oblate::{Device, Dtype, View, ViewMut, Workspace};
@@ -27,6 +28,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Few and many classes, vocabularies that begin between two vectors and one that does not, few and many rows.
 const SHAPES: [[usize; 2]; 6] =
     [[1 << 20, 10], [65_536, 1000], [8192, 30_522], [8192, 50_256], [8192, 50_257], [64, 131_072]];
+
+/// Rows, classes and width of a head.
+const HEADS: [[usize; 3]; 3] = [[2048, 30_522, 384], [1024, 50_257, 768], [8192, 128_256, 2048]];
 
 const OPERATIONS: [Operation; 5] = [
     Operation::Dense(Loss::SquaredError),
@@ -130,18 +134,85 @@ impl Call {
         let [rows, classes] = self.shape.map(|size| size as u64);
         rows * classes * 2 * 2 + rows * 12
     }
+}
 
-    /// The time of so many runs on the device.
-    fn time(&mut self, runs: u64) -> Result<Duration> {
-        let event = |stream: &CudaStream| stream.record_event(Some(CUevent_flags::CU_EVENT_DEFAULT));
-        let start = event(&self.stream)?;
-        for _ in 0..runs {
-            self.run()?;
-        }
-        let end = event(&self.stream)?;
-        end.synchronize()?;
-        Ok(Duration::from_secs_f64(f64::from(start.elapsed_ms(&end)?) / 1e3))
+/// A linear head of one shape in bf16, with all gradients and all that a run needs.
+struct Head {
+    stream: Arc<CudaStream>,
+    handle: LinearCrossEntropy,
+    shape: [usize; 3],
+    hidden: CudaSlice<half::bf16>,
+    weight: CudaSlice<half::bf16>,
+    targets: CudaSlice<i64>,
+    loss: CudaSlice<f32>,
+    grad_hidden: CudaSlice<half::bf16>,
+    grad_weight: CudaSlice<half::bf16>,
+    workspace: Workspace,
+}
+
+impl Head {
+    fn new(stream: &Arc<CudaStream>, shape: [usize; 3]) -> Result<Self> {
+        let device = Device::new(0)?;
+        let [rows, classes, width] = shape;
+        let config = LinearCrossEntropyConfig {
+            dtype: Dtype::Bf16,
+            rows,
+            classes,
+            width,
+            ..LinearCrossEntropyConfig::default()
+        };
+        let handle = LinearCrossEntropy::new(&device, config)?;
+        let values = |count: usize| -> Vec<half::bf16> {
+            (0..count.max(1)).map(|i| half::bf16::from_f32((i * 7919 % 1021) as f32 / 2550.0 - 0.2)).collect()
+        };
+        let targets: Vec<i64> =
+            (0..rows.max(1)).map(|row| i64::try_from(row % classes)).collect::<std::result::Result<_, _>>()?;
+        Ok(Self {
+            stream: stream.clone(),
+            workspace: Workspace::new(&device, handle.workspace_bytes())?,
+            handle,
+            shape,
+            hidden: stream.clone_htod(&values(rows * width))?,
+            weight: stream.clone_htod(&values(classes * width))?,
+            targets: stream.clone_htod(&targets)?,
+            loss: stream.alloc_zeros(rows.max(1))?,
+            grad_hidden: stream.alloc_zeros((rows * width).max(1))?,
+            grad_weight: stream.alloc_zeros(classes * width)?,
+        })
     }
+
+    /// Puts one run on the stream.
+    fn run(&mut self) -> oblate::Result<()> {
+        let [rows, classes, width] = self.shape;
+        let tensors = LinearCrossEntropyTensors::new(
+            View::part(self.hidden.slice(..rows * width), [rows, width]),
+            View::new(&self.weight, [classes, width]),
+            View::part(self.targets.slice(..rows), [rows]),
+        );
+        let outputs = LinearCrossEntropyOutputs {
+            grad_hidden: Some(ViewMut::part(self.grad_hidden.slice_mut(..rows * width), [rows, width])),
+            grad_weight: Some(ViewMut::new(&mut self.grad_weight, [classes, width])),
+            ..LinearCrossEntropyOutputs::new(ViewMut::part(self.loss.slice_mut(..rows), [rows]))
+        };
+        self.handle.run(&self.stream, tensors, outputs, &mut self.workspace)
+    }
+
+    /// Of the four products of logits, logits again and the two gradients.
+    fn multiply_adds(&self) -> u64 {
+        self.shape.iter().map(|size| *size as u64).product::<u64>() * 4
+    }
+}
+
+/// The time of so many runs on the device.
+fn time(stream: &CudaStream, runs: u64, mut run: impl FnMut() -> oblate::Result<()>) -> Result<Duration> {
+    let event = || stream.record_event(Some(CUevent_flags::CU_EVENT_DEFAULT));
+    let start = event()?;
+    for _ in 0..runs {
+        run()?;
+    }
+    let end = event()?;
+    end.synchronize()?;
+    Ok(Duration::from_secs_f64(f64::from(start.elapsed_ms(&end)?) / 1e3))
 }
 
 /// What a run of each operation costs the host.
@@ -152,6 +223,21 @@ fn host_overhead(criterion: &mut Criterion, stream: &Arc<CudaStream>) -> Result<
             bencher.iter(|| black_box(call.run()).expect("a run"));
         });
     }
+    Ok(())
+}
+
+/// What a run of each head takes, and the multiply-adds a second that it comes to.
+fn heads(criterion: &mut Criterion, stream: &Arc<CudaStream>) -> Result<()> {
+    let mut group = criterion.benchmark_group("spherical.linear_cross_entropy");
+    for shape in HEADS {
+        let mut head = Head::new(stream, shape)?;
+        let [rows, classes, width] = shape;
+        group.throughput(Throughput::Elements(head.multiply_adds()));
+        group.bench_function(BenchmarkId::from_parameter(format!("{rows} x {classes} x {width} bf16")), |bencher| {
+            bencher.iter_custom(|runs| time(stream, runs, || head.run()).expect("runs and events"));
+        });
+    }
+    group.finish();
     Ok(())
 }
 
@@ -175,7 +261,7 @@ fn on_a_card(criterion: &mut Criterion, context: &CudaContext, stream: &Arc<Cuda
             group.throughput(Throughput::Bytes(call.bytes()));
             group.bench_function(BenchmarkId::from_parameter(&name), |bencher| {
                 bencher.iter_custom(|runs| {
-                    let time = call.time(runs).expect("runs and events");
+                    let time = time(stream, runs, || call.run()).expect("runs and events");
                     best = best.min(time.as_secs_f64() / runs as f64);
                     time
                 });
@@ -201,6 +287,7 @@ fn main() -> Result<()> {
         println!("the software device is not timed: its counts are what `cargo oblate report` shows");
     } else {
         on_a_card(&mut criterion, &context, &stream)?;
+        heads(&mut criterion, &stream)?;
     }
     criterion.final_summary();
     Ok(())
