@@ -265,6 +265,8 @@ class Matmul {
     static_assert(FOLD % Tile::BK == 0, "whole steps");
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int warp_m = Tile::WM * (warp % Tile::WARPS_M), warp_n = Tile::WN * (warp / Tile::WARPS_M);
+    const uint32_t first_a = first_fragment<StageA, A_STRIDED>(warp_m, lane);
+    const uint32_t first_b = first_fragment<StageB, B_STRIDED>(warp_n, lane);
     Sums sums;
     sums.m0 = m0 + warp_m + lane / 4;
     // What is copied next, up to S - 1 steps ahead, over the ends of tiles.
@@ -298,7 +300,7 @@ class Matmul {
         cp_async_wait<Tile::STAGES - 2>();
         __syncthreads();  // this step's stage is there for all, and nobody still reads the one that is filled next
         copy_ahead(next_stage);
-        multiply(sums, stage, warp_m, warp_n, lane);
+        multiply(sums, stage, first_a, first_b, warp_m, warp_n, lane);
         stage = stage + 1 == Tile::STAGES ? 0 : stage + 1;
         next_stage = next_stage + 1 == Tile::STAGES ? 0 : next_stage + 1;
         ++step;
@@ -335,41 +337,52 @@ class Matmul {
   template <class S, class O, class From>
   __device__ __forceinline__ void load(const O& o, const From& from, int to) {
     const uint32_t first = to + S::offset(threadIdx.x / S::CHUNKS, threadIdx.x % S::CHUNKS);
+    const uint64_t line_step = From::LINE_STEP * o.stride;
+    const int count = max(0, min(from.within, S::PER_CHUNK));
+    const f* at = from.at;
 #pragma unroll
-    for (int c = 0; c < From::EACH; ++c) {
-      const f* const at = from.at + c * From::LINE_STEP * o.stride;
-      const int count = c * From::LINE_STEP < from.lines ? from.within : 0;
+    for (int c = 0; c < From::EACH; ++c, at += line_step) {
+      const int there = c * From::LINE_STEP < from.lines ? count : 0;
       const uint32_t offset = first + c * From::LINE_STEP * S::CHUNKS * 16;
       if constexpr (ALIGNED) {
         constexpr int BYTES = sizeof(f);
-        cp_async_16_or_zero(base + offset, at, max(0, min(count, S::PER_CHUNK)) * BYTES);
+        cp_async_16_or_zero(base + offset, at, there * BYTES);
       } else {
-        *reinterpret_cast<uint4*>(stages + offset) = gather_chunk(at, count, o.at, o.end());
+        *reinterpret_cast<uint4*>(stages + offset) = gather_chunk(at, there, o.at, o.end());
       }
     }
+  }
+
+  // Where a lane reads an operand's first fragment of a stage; that of other rows and k is an exclusive or, since neither
+  // leaves the bits of a chunk, and an addition. Kept in a register, or nvcc forms it anew for every fragment.
+  template <class S, bool K_STRIDED>
+  __device__ __forceinline__ static uint32_t first_fragment(int warp_row, int lane) {
+    if constexpr (!K_STRIDED) return kept(S::offset(warp_row + lane % 16, lane / 16));
+    return kept(S::offset(lane % 8 + 8 * (lane / 16), (warp_row + 8 * (lane / 8 % 2)) / S::PER_CHUNK));
   }
 
   // 16 rows of an operand at 16 bytes or 8 f32 of k: matrix 0 and 1 are its rows 0 to 7 and 8 to 15, 2 and 3 the same with the
   // next k. So it is an A fragment; of B, matrices 0 and 2 are the fragment of rows 0 to 7, 1 and 3 that of 8 to 15.
   template <class S, bool K_STRIDED>
-  __device__ __forceinline__ void fragment(uint32_t (&to)[4], int stage, int row, int kk, int lane) {
+  __device__ __forceinline__ void fragment(uint32_t (&to)[4], int stage, uint32_t first, int warp_row, int row, int kk,
+                                           int lane) {
     if constexpr (!K_STRIDED) {
-      const int chunk = kk / S::PER_CHUNK + lane / 16;
-      ldmatrix_x4(to, base + stage + S::offset(row + lane % 16, chunk));
+      constexpr int BYTES = sizeof(f);
+      ldmatrix_x4(to, base + stage + (first ^ kk * BYTES) + row * S::CHUNKS * 16);
     } else if constexpr (sizeof(f) == 2) {
-      const int line = kk + lane % 8 + 8 * (lane / 16);
-      ldmatrix_x4_trans(to, base + stage + S::offset(line, (row + 8 * (lane / 8 % 2)) / S::PER_CHUNK));
+      ldmatrix_x4_trans(to, base + stage + (first ^ row * 2) + kk * S::CHUNKS * 16);
     } else {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const int line = kk + lane % 4 + 4 * (i / 2), element = row + lane / 4 + 8 * (i % 2);
+        const int line = kk + lane % 4 + 4 * (i / 2), element = warp_row + row + lane / 4 + 8 * (i % 2);
         const uint32_t byte = S::offset(line, element / S::PER_CHUNK) + element % S::PER_CHUNK * 4;
         to[i] = *reinterpret_cast<const uint32_t*>(stages + stage + byte);
       }
     }
   }
 
-  __device__ __forceinline__ void multiply(Sums& sums, int stage, int warp_m, int warp_n, int lane) {
+  __device__ __forceinline__ void multiply(Sums& sums, int stage, uint32_t first_a, uint32_t first_b, int warp_m,
+                                           int warp_n, int lane) {
     constexpr int MI = Sums::MI, NJ = Sums::NJ;
     constexpr int DEPTH = sizeof(f) == 2 ? 16 : 8;  // of an instruction
     const int stage_a = stage * STAGE_BYTES, stage_b = stage_a + StageA::BYTES;
@@ -379,11 +392,13 @@ class Matmul {
     for (int kk = 0; kk < Tile::BK; kk += DEPTH) {
       uint32_t fb[NJ / 2][4];
 #pragma unroll
-      for (int j = 0; j < NJ / 2; ++j) fragment<StageB, B_STRIDED>(fb[j], stage_b, warp_n + 16 * j, kk, lane);
+      for (int j = 0; j < NJ / 2; ++j) {
+        fragment<StageB, B_STRIDED>(fb[j], stage_b, first_b, warp_n, 16 * j, kk, lane);
+      }
 #pragma unroll
       for (int i = 0; i < MI; ++i) {
         uint32_t fa[4];
-        fragment<StageA, A_STRIDED>(fa, stage_a, warp_m + 16 * i, kk, lane);
+        fragment<StageA, A_STRIDED>(fa, stage_a, first_a, warp_m, 16 * i, kk, lane);
         if constexpr (sizeof(f) == 2) {
 #pragma unroll
           for (int j = 0; j < NJ; ++j) mma_16x8x16(sums.at[i][j], fa, fb[j / 2][j % 2], fb[j / 2][j % 2 + 2], f());

@@ -25,7 +25,7 @@ __device__ void store_product(const MatmulParams& p) {
   for (uint32_t t = blockIdx.x; t < tiles_m * runs; t += gridDim.x) {
     const TileAt at = tile_at(t, tiles_m, runs, 2);
     product.tiles(static_cast<uint64_t>(at.m) * Tile::BM, static_cast<uint64_t>(at.n) * 2 * Tile::BN,
-                  min(2u, tiles_n - 2 * at.n), Zero(),
+                  min(2u, tiles_n - 2 * at.n),
                   [&](typename Product::Sums& sums) { store(sums, p.c, p.m, p.n, p.n, p.n % 4 == 0); });
   }
 }
