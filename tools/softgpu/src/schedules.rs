@@ -63,7 +63,7 @@ pub(crate) fn run(launch: &Launch<'_>) -> Report {
             let writers = [None, Some(seed)].map(|seed| {
                 before.restore();
                 let again = under(seed, Checks { races: true, ..checks });
-                execute::writer(launch, again.launch, difference.address)
+                execute::writer(launch, again.number, difference.address)
             });
             report.findings.push(dependence(launch, seed, &difference, writers));
             break;

@@ -161,7 +161,7 @@ pub(super) fn run(launch: &Launch<'_>) -> Report {
         printed.merge(&worker.printed, last);
     }
     let (loaded, stored) = grid.view.distinct_sectors();
-    report.launch = grid.view.launch;
+    report.number = grid.view.number.get();
     report.counters.launches = 1;
     report.counters.barrier_chain = barrier_chain;
     report.counters.global_loads.distinct_sectors = loaded;

@@ -103,8 +103,8 @@ pub(crate) struct Report {
     pub(crate) printed: String,
     /// The first failure by block.
     pub(crate) failure: Option<Failure>,
-    /// Its number among all launches.
-    pub(crate) launch: u64,
+    /// The number that its stamps have.
+    pub(crate) number: u64,
     /// Lines of PTX that some warp came to, where they are asked for.
     pub(crate) lines: Vec<u32>,
 }
@@ -128,7 +128,7 @@ pub(crate) fn party(launch: &Launch<'_>, &Earlier { block, thread, op, writes }:
     }
 }
 
-/// Who wrote a byte last in a launch that has run, by its number; unknown when races were not looked for.
+/// Who wrote a byte last in a launch that has just run, by its number; unknown when races were not looked for.
 pub(crate) fn writer(launch: &Launch<'_>, number: u64, address: u64) -> Option<Party> {
     let (store, offset) = launch.memory.store(address)?;
     let writer = store.races.get()?.writer(number, offset)?;

@@ -86,7 +86,7 @@ fn global(step: &mut Step<'_, '_>, does: Does, region: usize, run: &Run) -> Opti
     let grid = step.worker.grid;
     let (clocks, block, warp) = (&step.block.races.clocks, step.block.index, step.warp.index);
     let time = if does.strong && does.writes { clocks.strong_time(warp, Reach::Device) } else { clocks.now };
-    let accessing = Warp::new(grid.view.launch, block, warp, time, clocks, step.group.op);
+    let accessing = Warp::new(grid.view.number.get(), block, warp, time, clocks, step.group.op);
     let order = Beyond { clocks, block, warp, publications: &grid.publications };
     let Conflict { earlier, offset } = grid.view.regions[region].races().access(&accessing, does, run, &order)?;
     let lane = run.lane as usize + (offset - run.offset) / run.width as usize;

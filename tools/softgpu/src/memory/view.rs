@@ -1,21 +1,19 @@
 //! What a launch sees of device memory: the allocations that were live when it began, and which sectors it touches.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use super::store::Store;
 use super::{Memory, host};
 use crate::inspect::finding::Place;
 use crate::races::global::Shadow;
+use crate::races::numbers::Number;
 
 /// Bytes of a sector, the unit in which device memory moves.
 pub(crate) const SECTOR: u64 = 32;
 
 /// Farther from every allocation than this, an address has nothing to do with one.
 const NEAR: u64 = 1 << 32;
-
-/// Numbers launches: of all contexts, since they may share memory.
-static LAUNCHES: AtomicU64 = AtomicU64::new(0);
 
 /// An allocation during a launch.
 #[derive(Debug)]
@@ -24,8 +22,6 @@ pub(crate) struct Region {
     pub(crate) bytes: u64,
     /// Keeps the bytes alive, whatever the host frees meanwhile.
     pub(crate) store: Arc<Store>,
-    /// The launch's number.
-    launch: u64,
     loaded: OnceLock<Touched>,
     stored: OnceLock<Touched>,
 }
@@ -60,7 +56,7 @@ impl Region {
     /// Who accessed the bytes last.
     #[inline(always)]
     pub(crate) fn races(&self) -> &Shadow {
-        self.store.races.get_or_init(|| Shadow::new(self.bytes, self.launch))
+        self.store.races.get_or_init(|| Shadow::new(self.bytes))
     }
 
     /// Notes that the sectors from `offset` on were read.
@@ -80,8 +76,8 @@ impl Region {
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     pub(crate) regions: Vec<Region>,
-    /// The launch's number.
-    pub(crate) launch: u64,
+    /// The launch's number, for as long as it runs.
+    pub(crate) number: Number,
     memory: &'a Memory,
 }
 
@@ -100,7 +96,7 @@ pub(crate) enum Stray {
 
 impl<'a> View<'a> {
     pub(crate) fn new(memory: &'a Memory) -> Self {
-        let launch = LAUNCHES.fetch_add(1, Relaxed);
+        let number = Number::take();
         let mut regions = memory.live();
         let others = memory.peers().iter().flat_map(|peer| peer.live()).collect::<Vec<_>>();
         let shared = host::all();
@@ -111,18 +107,11 @@ impl<'a> View<'a> {
         }
         let region = |(base, store): (u64, Arc<Store>)| {
             if let Some(races) = store.races.get() {
-                races.begin(launch);
+                races.begin(number.get());
             }
-            Region {
-                base,
-                bytes: store.bytes() as u64,
-                store,
-                launch,
-                loaded: OnceLock::new(),
-                stored: OnceLock::new(),
-            }
+            Region { base, bytes: store.bytes() as u64, store, loaded: OnceLock::new(), stored: OnceLock::new() }
         };
-        Self { regions: regions.into_iter().map(region).collect(), launch, memory }
+        Self { regions: regions.into_iter().map(region).collect(), number, memory }
     }
 
     /// The region that holds the address.

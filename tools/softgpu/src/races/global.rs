@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::clocks::Clocks;
+use super::numbers::Seen;
 use super::{Does, Earlier};
 
 /// Bytes of the units that have stamps.
@@ -31,10 +32,8 @@ const LAUNCHES: u64 = 0x3f << LAUNCH;
 const BLOCKS: u64 = 0x3ff_ffff << BLOCK;
 const WARPS: u64 = 0x1f << WARP;
 const ALL_BYTES: u64 = 0xf;
-/// In the place of a unit's write: look at its parts. No launch has this number.
+/// In the place of a unit's write: look at its parts. No launch has the number 63.
 const SPLIT: u64 = u64::MAX;
-/// Numbers of launches that stamps tell apart, 0 and that of `SPLIT` left out.
-const NUMBERS: u64 = 62;
 
 /// Blocks that stamps tell apart.
 pub(crate) const MOST_BLOCKS: u64 = 1 << 26;
@@ -112,8 +111,7 @@ pub(crate) struct Shadow {
     lines: Cells,
     sectors: OnceLock<Cells>,
     words: OnceLock<Cells>,
-    /// The launch before which nothing is stamped.
-    since: AtomicU64,
+    seen: Seen,
 }
 
 /// A warp that accesses global memory.
@@ -143,10 +141,9 @@ pub(crate) struct Run {
 }
 
 impl<'a> Warp<'a> {
-    /// `launch` counts the launches of the context; `time` is the clock's, or an earlier one for a strong write.
+    /// `number` is the launch's; `time` is the clock's, or an earlier one for a strong write.
     #[inline(always)]
-    pub(crate) fn new(launch: u64, block: u64, warp: u32, time: u32, clocks: &'a Clocks, op: u32) -> Self {
-        let number = launch % NUMBERS + 1;
+    pub(crate) fn new(number: u64, block: u64, warp: u32, time: u32, clocks: &'a Clocks, op: u32) -> Self {
         let stamp = number << LAUNCH | block << BLOCK | u64::from(time) << TIME | u64::from(warp) << WARP;
         Self { stamp, clocks, op }
     }
@@ -178,19 +175,18 @@ pub(crate) trait Order {
 }
 
 impl Shadow {
-    pub(crate) fn new(bytes: u64, launch: u64) -> Self {
+    pub(crate) fn new(bytes: u64) -> Self {
         let lines = Cells::new((bytes as usize).div_ceil(LINE));
-        Self { lines, sectors: OnceLock::new(), words: OnceLock::new(), since: AtomicU64::new(launch) }
+        Self { lines, sectors: OnceLock::new(), words: OnceLock::new(), seen: Seen::anyone() }
     }
 
-    /// A launch begins: numbers come round, and no stamp may be left from the launch that last had this one's.
-    pub(crate) fn begin(&self, launch: u64) {
-        if launch - self.since.load(Relaxed).min(launch) >= NUMBERS {
-            self.since.store(launch, Relaxed);
+    /// A launch begins: no stamp may be left from one that had its number before.
+    pub(crate) fn begin(&self, number: u64) {
+        self.seen.begin(number, || {
             for cells in [Some(&self.lines), self.sectors.get(), self.words.get()].into_iter().flatten() {
                 cells.clear();
             }
-        }
+        });
     }
 
     /// Notes an access of a warp; the first access that it races with.
@@ -312,8 +308,8 @@ impl Shadow {
         words
     }
 
-    /// Who wrote a byte last in this launch.
-    pub(crate) fn writer(&self, launch: u64, offset: usize) -> Option<Earlier> {
+    /// Who wrote a byte last in the launch of this number.
+    pub(crate) fn writer(&self, number: u64, offset: usize) -> Option<Earlier> {
         let (mut cell, mut bytes) = (&self.lines[offset / LINE], LINE);
         for (parts, of_part) in [(&self.sectors, SECTOR), (&self.words, WORD)] {
             if cell.is_split() {
@@ -324,7 +320,7 @@ impl Shadow {
         // A word is a lane's, or of several the first one's.
         let inside = if bytes == WORD { 0 } else { offset % bytes };
         let name = lane_at(cell.names[0].load(Relaxed), inside as u32);
-        (stamp >> LAUNCH == launch % NUMBERS + 1).then(|| earlier(stamp, name, true))
+        (stamp >> LAUNCH == number).then(|| earlier(stamp, name, true))
     }
 }
 

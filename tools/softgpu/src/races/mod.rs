@@ -11,6 +11,7 @@
 pub(crate) mod clocks;
 pub(crate) mod far;
 pub(crate) mod global;
+pub(crate) mod numbers;
 pub(crate) mod published;
 pub(crate) mod shared;
 #[cfg(test)]

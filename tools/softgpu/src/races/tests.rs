@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::clocks::{Clocks, Reach};
 use super::global::{self, Order, Run, Warp};
+use super::numbers::Number;
 use super::published::Publications;
 use super::shared::Shadow;
 use super::{Does, Earlier};
@@ -131,7 +132,7 @@ struct Grid {
     clocks: Vec<Clocks>,
     shadow: global::Shadow,
     publications: Publications,
-    launch: u64,
+    number: u64,
 }
 
 struct Of<'a>(&'a Grid, usize);
@@ -150,14 +151,19 @@ impl Order for Of<'_> {
 impl Grid {
     fn new(blocks: usize) -> Self {
         let clocks = std::iter::repeat_with(|| Clocks::new(1)).take(blocks).collect();
-        Self { clocks, shadow: global::Shadow::new(1 << 12, 0), publications: Publications::default(), launch: 0 }
+        Self { clocks, shadow: global::Shadow::new(1 << 12), publications: Publications::default(), number: 1 }
+    }
+
+    fn begin(&mut self, number: &Number) {
+        self.number = number.get();
+        self.shadow.begin(self.number);
     }
 
     /// The block and the offset of the race of an access.
     fn access(&self, block: usize, does: Does, offset: usize, bytes: usize) -> Option<(u64, usize)> {
         let clocks = &self.clocks[block];
         let time = if does.strong && does.writes { clocks.strong_time(0, Reach::Device) } else { clocks.now };
-        let warp = Warp::new(self.launch, block as u64, 0, time, clocks, block as u32);
+        let warp = Warp::new(self.number, block as u64, 0, time, clocks, block as u32);
         let run = Run { offset, bytes, lane: 0, width: 4 };
         let found = self.shadow.access(&warp, does, &run, &Of(self, block));
         found.map(|conflict| (conflict.earlier.block, conflict.offset))
@@ -245,8 +251,8 @@ fn a_ticket_is_ordered_after_those_drawn_before_it() {
 fn stamps_of_earlier_launches_count_for_nothing() {
     let mut grid = Grid::new(2);
     for launch in 0..200 {
-        grid.launch = launch;
-        grid.shadow.begin(launch);
+        let number = Number::take();
+        grid.begin(&number);
         let spot = if launch == 0 { 64 } else { 0 };
         assert_eq!(grid.access(launch as usize % 2, Does::WRITE, spot, 32), None, "launch {launch}");
         assert_eq!(grid.access(launch as usize % 2, Does::READ, 256, 4), None);
@@ -257,6 +263,27 @@ fn stamps_of_earlier_launches_count_for_nothing() {
         );
     }
     assert_eq!(grid.access(0, Does::WRITE, 64, 32), None, "written by launch 0, whose number has come round");
+}
+
+#[test]
+fn stamps_of_a_launch_that_outlives_many_count_for_nothing_after_it() {
+    let mut grid = Grid::new(2);
+    let long = Number::take();
+    grid.begin(&long);
+    for _ in 0..100 {
+        let short = Number::take();
+        assert_ne!(short.get(), long.get(), "it still runs");
+        grid.begin(&short);
+    }
+    grid.number = long.get();
+    assert_eq!(grid.access(0, Does::WRITE, 64, 32), None);
+    assert_eq!(grid.access(1, Does::WRITE, 64, 32), Some((0, 64)), "the two are of one launch");
+    drop(long);
+    for launch in 0..200 {
+        let number = Number::take();
+        grid.begin(&number);
+        assert_eq!(grid.access(1, Does::READ, 64, 32), None, "launch {launch} after it");
+    }
 }
 
 /// What a test does with memory that is looked at in two ways.
@@ -348,9 +375,9 @@ proptest! {
     #[test]
     fn lines_of_global_memory_say_what_their_words_would(steps in steps(), launches in 1u64..3) {
         let (mut lines, mut words) = (Grid::new(2), Grid::new(2));
-        for launch in 0..launches {
-            lines.launch = launch;
-            words.launch = launch;
+        for launch in 1..=launches {
+            lines.number = launch;
+            words.number = launch;
             for step in &steps {
                 let (block, at, bytes, writes) = match *step {
                     Step::Line { warp, at, width, writes } => (warp, at, 32 * width, writes),
