@@ -24,7 +24,16 @@ pub const STREAM_ROWS: u32 = 216;
 pub const STATUS_CLEAR: u32 = 4294967295;
 pub const STATUS_TARGET_OUT_OF_RANGE: u32 = 1;
 pub const STATUS_SEGMENTS_OUT_OF_ORDER: u32 = 2;
+pub const STATUS_SINGULAR_STEP: u32 = 3;
 pub const STATUS_INDEX_BITS: u32 = 56;
+pub const FACTORED_TILE: u32 = 64;
+pub const FACTORED_THREADS: u32 = 128;
+pub const FACTORED_SHARED: u32 = 65536;
+pub const FACTORED_REFACTOR_ROWS: u32 = 8;
+pub const FACTORED_MOST_SLICES: u32 = 256;
+pub const FACTORED_LARGEST: u32 = 0;
+pub const FACTORED_LEAST: u32 = 1;
+pub const FACTORED_INVERSE_ERROR: u32 = 2;
 pub const REDUCTION_THREADS: u32 = 1024;
 pub const LOSS_SQUARED_ERROR: u32 = 0;
 pub const LOSS_LOG_SPHERICAL_SOFTMAX: u32 = 1;
@@ -52,6 +61,218 @@ const _: () = {
     ["Offset of field: Status::code"][::core::mem::offset_of!(Status, code) - 0usize];
     ["Offset of field: Status::tensor"][::core::mem::offset_of!(Status, tensor) - 4usize];
     ["Offset of field: Status::index"][::core::mem::offset_of!(Status, index) - 8usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct FactoredParams {
+    /// f32 [classes, S]
+    pub v: *mut f32,
+    /// f32 [width, S]
+    pub u: *mut f32,
+    /// f32 [width, S]
+    pub t: *mut f32,
+    /// f32 [width, S]
+    pub q: *mut f32,
+    /// f32 [width]; zeros where is_centred
+    pub row_sum: *mut f32,
+    /// f32 [width]
+    pub omega: *mut f32,
+    /// f32 [width]; zeros unless is_centred
+    pub centre: *mut f32,
+    /// f32 [rows, width]
+    pub hidden: *const f32,
+    /// i64 or u32 [rows, targets_per_row]
+    pub targets: *const ::core::ffi::c_void,
+    /// f32 [rows, targets_per_row]; null: ones
+    pub values: *const f32,
+    /// f32 [rows]; null: ones
+    pub row_weights: *const f32,
+    /// f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+    pub grad_loss: *const f32,
+    /// f32 [rows], or [] with a reduction
+    pub loss: *mut f32,
+    /// f32 [rows, width]; null: not wanted
+    pub grad_hidden: *mut f32,
+    /// f32 [classes, width]
+    pub weight: *const f32,
+    /// f32 [classes, width]
+    pub expanded: *mut f32,
+    /// f32 [rows, S]: hidden, which it may be itself
+    pub h: *mut f32,
+    /// f32 [rows, S]: H Q
+    pub hq: *mut f32,
+    /// f32 [rows, S]: H U'
+    pub uh: *mut f32,
+    /// f32 [rows, S]: H T', then what is solved for; dual: [width, S], T'
+    pub ht: *mut f32,
+    /// f32 [rows, S]: sum_k Lc V[c]
+    pub x: *mut f32,
+    /// f32 [rows, S]: Lam H
+    pub lh: *mut f32,
+    /// f32 [rows, S]: the rows of the target's gradient, Y
+    pub y: *mut f32,
+    /// f32 [rows, S]
+    pub z: *mut f32,
+    /// f32 [rows, S]: R', where it is not ht
+    pub r: *mut f32,
+    /// f32 [rows, R], dual [width, S]: H H', then the factors of the small system
+    pub c: *mut f32,
+    /// f32 [rows, R]: HQ H'
+    pub n: *mut f32,
+    /// f32 [rows, R]: what Lam H is multiplied by in Z
+    pub w1: *mut f32,
+    /// f32 [rows * targets_per_row, S]: of each class that is named, sum Lc h
+    pub groups: *mut f32,
+    /// f32 [4, S]: p = H'Ls, H'r, A(row_sum), the new omega
+    pub vectors: *mut f32,
+    /// f32 [5, rows]: the row's loss, Lam, Ls, sum_k Lc, omega.h
+    pub by_row: *mut f32,
+    /// f32 [rows]: row_sum.h
+    pub s: *mut f32,
+    /// f32 [rows, targets_per_row]
+    pub lc: *mut f32,
+    /// f32 [rows], dual and of invert [width]
+    pub norms: *mut f32,
+    /// u32 [rows], dual and of invert [width]
+    pub pivots: *mut u32,
+    /// u32 [rows * targets_per_row]: the entries of targets, by class and place
+    pub order: *mut u32,
+    /// u32 [rows * targets_per_row]: the class of each entry, or NO_TARGET
+    pub named: *mut u32,
+    /// u32 [rows * targets_per_row]: of each entry the place in `order` of the first of its class
+    pub heads: *mut u32,
+    /// f32 []; null: 1
+    pub denominator: *mut f32,
+    /// f64 [slices, width]
+    pub sums: *mut f64,
+    /// f32 [width, S]: 2 I - U'T
+    pub residual: *mut f32,
+    /// f32 [width, S]
+    pub copy: *mut f32,
+    /// f32 [3]: the largest and the least singular value of U, the largest |U'T - I|
+    pub measured: *mut f32,
+    /// see common/status.h; what is found there holds every later step back
+    pub status: *mut Status,
+    pub rows: u64,
+    pub classes: u64,
+    pub width: u64,
+    /// 1 for targets [rows]
+    pub targets_per_row: u64,
+    /// the index of the step, which a status tells
+    pub step: u64,
+    /// entries equal to it are dropped
+    pub ignore_index: i64,
+    /// S
+    pub stride: u32,
+    /// R
+    pub row_stride: u32,
+    /// LOSS_*
+    pub loss_kind: u32,
+    /// INDEX_*
+    pub index_dtype: u32,
+    /// elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+    pub grad_loss_stride: u32,
+    /// what status.tensor shall say of targets
+    pub targets_tensor: u32,
+    /// and of a singular step
+    pub step_tensor: u32,
+    /// 1: z, which sees logits about their mean alone
+    pub is_centred: u32,
+    /// 1: loss is []
+    pub is_reduced: u32,
+    /// load_sums: 1: of V, 0: of weight
+    pub sums_are_of_v: u32,
+    /// of load_sums
+    pub slices: u32,
+    /// of a block of refactor, at most FACTORED_REFACTOR_ROWS
+    pub refactor_rows: u32,
+    /// z: > 0
+    pub a: f32,
+    /// z
+    pub b: f32,
+    /// log_spherical_softmax: > 0
+    pub epsilon: f32,
+    /// learning_rate
+    pub eta: f32,
+    /// 1 - learning_rate weight_decay, above 0
+    pub rho: f32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of FactoredParams"][::core::mem::size_of::<FactoredParams>() - 472usize];
+    ["Alignment of FactoredParams"][::core::mem::align_of::<FactoredParams>() - 8usize];
+    ["Offset of field: FactoredParams::v"][::core::mem::offset_of!(FactoredParams, v) - 0usize];
+    ["Offset of field: FactoredParams::u"][::core::mem::offset_of!(FactoredParams, u) - 8usize];
+    ["Offset of field: FactoredParams::t"][::core::mem::offset_of!(FactoredParams, t) - 16usize];
+    ["Offset of field: FactoredParams::q"][::core::mem::offset_of!(FactoredParams, q) - 24usize];
+    ["Offset of field: FactoredParams::row_sum"][::core::mem::offset_of!(FactoredParams, row_sum) - 32usize];
+    ["Offset of field: FactoredParams::omega"][::core::mem::offset_of!(FactoredParams, omega) - 40usize];
+    ["Offset of field: FactoredParams::centre"][::core::mem::offset_of!(FactoredParams, centre) - 48usize];
+    ["Offset of field: FactoredParams::hidden"][::core::mem::offset_of!(FactoredParams, hidden) - 56usize];
+    ["Offset of field: FactoredParams::targets"][::core::mem::offset_of!(FactoredParams, targets) - 64usize];
+    ["Offset of field: FactoredParams::values"][::core::mem::offset_of!(FactoredParams, values) - 72usize];
+    ["Offset of field: FactoredParams::row_weights"][::core::mem::offset_of!(FactoredParams, row_weights) - 80usize];
+    ["Offset of field: FactoredParams::grad_loss"][::core::mem::offset_of!(FactoredParams, grad_loss) - 88usize];
+    ["Offset of field: FactoredParams::loss"][::core::mem::offset_of!(FactoredParams, loss) - 96usize];
+    ["Offset of field: FactoredParams::grad_hidden"][::core::mem::offset_of!(FactoredParams, grad_hidden) - 104usize];
+    ["Offset of field: FactoredParams::weight"][::core::mem::offset_of!(FactoredParams, weight) - 112usize];
+    ["Offset of field: FactoredParams::expanded"][::core::mem::offset_of!(FactoredParams, expanded) - 120usize];
+    ["Offset of field: FactoredParams::h"][::core::mem::offset_of!(FactoredParams, h) - 128usize];
+    ["Offset of field: FactoredParams::hq"][::core::mem::offset_of!(FactoredParams, hq) - 136usize];
+    ["Offset of field: FactoredParams::uh"][::core::mem::offset_of!(FactoredParams, uh) - 144usize];
+    ["Offset of field: FactoredParams::ht"][::core::mem::offset_of!(FactoredParams, ht) - 152usize];
+    ["Offset of field: FactoredParams::x"][::core::mem::offset_of!(FactoredParams, x) - 160usize];
+    ["Offset of field: FactoredParams::lh"][::core::mem::offset_of!(FactoredParams, lh) - 168usize];
+    ["Offset of field: FactoredParams::y"][::core::mem::offset_of!(FactoredParams, y) - 176usize];
+    ["Offset of field: FactoredParams::z"][::core::mem::offset_of!(FactoredParams, z) - 184usize];
+    ["Offset of field: FactoredParams::r"][::core::mem::offset_of!(FactoredParams, r) - 192usize];
+    ["Offset of field: FactoredParams::c"][::core::mem::offset_of!(FactoredParams, c) - 200usize];
+    ["Offset of field: FactoredParams::n"][::core::mem::offset_of!(FactoredParams, n) - 208usize];
+    ["Offset of field: FactoredParams::w1"][::core::mem::offset_of!(FactoredParams, w1) - 216usize];
+    ["Offset of field: FactoredParams::groups"][::core::mem::offset_of!(FactoredParams, groups) - 224usize];
+    ["Offset of field: FactoredParams::vectors"][::core::mem::offset_of!(FactoredParams, vectors) - 232usize];
+    ["Offset of field: FactoredParams::by_row"][::core::mem::offset_of!(FactoredParams, by_row) - 240usize];
+    ["Offset of field: FactoredParams::s"][::core::mem::offset_of!(FactoredParams, s) - 248usize];
+    ["Offset of field: FactoredParams::lc"][::core::mem::offset_of!(FactoredParams, lc) - 256usize];
+    ["Offset of field: FactoredParams::norms"][::core::mem::offset_of!(FactoredParams, norms) - 264usize];
+    ["Offset of field: FactoredParams::pivots"][::core::mem::offset_of!(FactoredParams, pivots) - 272usize];
+    ["Offset of field: FactoredParams::order"][::core::mem::offset_of!(FactoredParams, order) - 280usize];
+    ["Offset of field: FactoredParams::named"][::core::mem::offset_of!(FactoredParams, named) - 288usize];
+    ["Offset of field: FactoredParams::heads"][::core::mem::offset_of!(FactoredParams, heads) - 296usize];
+    ["Offset of field: FactoredParams::denominator"][::core::mem::offset_of!(FactoredParams, denominator) - 304usize];
+    ["Offset of field: FactoredParams::sums"][::core::mem::offset_of!(FactoredParams, sums) - 312usize];
+    ["Offset of field: FactoredParams::residual"][::core::mem::offset_of!(FactoredParams, residual) - 320usize];
+    ["Offset of field: FactoredParams::copy"][::core::mem::offset_of!(FactoredParams, copy) - 328usize];
+    ["Offset of field: FactoredParams::measured"][::core::mem::offset_of!(FactoredParams, measured) - 336usize];
+    ["Offset of field: FactoredParams::status"][::core::mem::offset_of!(FactoredParams, status) - 344usize];
+    ["Offset of field: FactoredParams::rows"][::core::mem::offset_of!(FactoredParams, rows) - 352usize];
+    ["Offset of field: FactoredParams::classes"][::core::mem::offset_of!(FactoredParams, classes) - 360usize];
+    ["Offset of field: FactoredParams::width"][::core::mem::offset_of!(FactoredParams, width) - 368usize];
+    ["Offset of field: FactoredParams::targets_per_row"]
+        [::core::mem::offset_of!(FactoredParams, targets_per_row) - 376usize];
+    ["Offset of field: FactoredParams::step"][::core::mem::offset_of!(FactoredParams, step) - 384usize];
+    ["Offset of field: FactoredParams::ignore_index"][::core::mem::offset_of!(FactoredParams, ignore_index) - 392usize];
+    ["Offset of field: FactoredParams::stride"][::core::mem::offset_of!(FactoredParams, stride) - 400usize];
+    ["Offset of field: FactoredParams::row_stride"][::core::mem::offset_of!(FactoredParams, row_stride) - 404usize];
+    ["Offset of field: FactoredParams::loss_kind"][::core::mem::offset_of!(FactoredParams, loss_kind) - 408usize];
+    ["Offset of field: FactoredParams::index_dtype"][::core::mem::offset_of!(FactoredParams, index_dtype) - 412usize];
+    ["Offset of field: FactoredParams::grad_loss_stride"]
+        [::core::mem::offset_of!(FactoredParams, grad_loss_stride) - 416usize];
+    ["Offset of field: FactoredParams::targets_tensor"]
+        [::core::mem::offset_of!(FactoredParams, targets_tensor) - 420usize];
+    ["Offset of field: FactoredParams::step_tensor"][::core::mem::offset_of!(FactoredParams, step_tensor) - 424usize];
+    ["Offset of field: FactoredParams::is_centred"][::core::mem::offset_of!(FactoredParams, is_centred) - 428usize];
+    ["Offset of field: FactoredParams::is_reduced"][::core::mem::offset_of!(FactoredParams, is_reduced) - 432usize];
+    ["Offset of field: FactoredParams::sums_are_of_v"]
+        [::core::mem::offset_of!(FactoredParams, sums_are_of_v) - 436usize];
+    ["Offset of field: FactoredParams::slices"][::core::mem::offset_of!(FactoredParams, slices) - 440usize];
+    ["Offset of field: FactoredParams::refactor_rows"]
+        [::core::mem::offset_of!(FactoredParams, refactor_rows) - 444usize];
+    ["Offset of field: FactoredParams::a"][::core::mem::offset_of!(FactoredParams, a) - 448usize];
+    ["Offset of field: FactoredParams::b"][::core::mem::offset_of!(FactoredParams, b) - 452usize];
+    ["Offset of field: FactoredParams::epsilon"][::core::mem::offset_of!(FactoredParams, epsilon) - 456usize];
+    ["Offset of field: FactoredParams::eta"][::core::mem::offset_of!(FactoredParams, eta) - 460usize];
+    ["Offset of field: FactoredParams::rho"][::core::mem::offset_of!(FactoredParams, rho) - 464usize];
 };
 /// spherical.dense: loss and grad_logits of a spherical loss on given logits.
 #[repr(C)]

@@ -216,6 +216,16 @@ pub enum Error {
         /// The number of rows.
         rows: usize,
     },
+    /// A step after which the layer could not be told from a singular one. It and those after it were not made.
+    #[error("{operation}: step {step} is singular at learning_rate {learning_rate}, expected another learning_rate")]
+    SingularStep {
+        /// The operation.
+        operation: &'static str,
+        /// The step, from 0.
+        step: usize,
+        /// The step size.
+        learning_rate: f64,
+    },
     /// There is no CUDA driver.
     #[error("no CUDA driver: libcuda is not found on this machine")]
     NoDriver,

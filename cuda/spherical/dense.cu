@@ -50,7 +50,7 @@ struct Dense {
   template <class Logit, class Lanes>
   static __device__ __forceinline__ Row finish(const Params& p, uint64_t row, const Moments& total, Logit logit,
                                                const Lanes& lanes, const Targets& targets, Outputs& outputs) {
-    const SphericalLoss spherical(p, total);
+    const SphericalLoss<DenseParams> spherical(p, total);
     const bool is_squared_error = p.loss_kind == LOSS_SQUARED_ERROR, is_only = !targets.are_several();
     const bool has_gradient = p.grad_logits != nullptr;
     float loss = 0.f, slope = 0.f, offset = 0.f, only_excess = 0.f, only_logit = 0.f;

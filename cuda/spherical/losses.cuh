@@ -37,15 +37,16 @@ struct TargetTerms {
   float loss, slope, offset, excess;
 };
 
-// What a loss takes from the moments, before its targets are known.
+// What a loss takes from the moments, before its targets are known. Params has classes, loss_kind, a, b and epsilon.
+template <class Params>
 struct SphericalLoss {
-  const DenseParams& p;
+  const Params& p;
   float scale, mean, low, m2;  // scale, and the scaled moments
   float deviation;             // z: scaled sigma
   float mean_square;           // the log losses: scaled (sum_k y_k^2 / D + e)
   float log_total;             // and log(sum_k y_k^2 + D e)
 
-  __device__ __forceinline__ SphericalLoss(const DenseParams& params, const Moments& row)
+  __device__ __forceinline__ SphericalLoss(const Params& params, const Moments& row)
       : p(params), scale(row.scale()), mean(row.mean), low(row.low), m2(row.m2) {
     // Scaled up, e or the values would leave f32's range. Unscaled, what the squares of such small logits lose is below
     // 2^-34 e; squared_error's q is then nothing beside what an f32 loss resolves.

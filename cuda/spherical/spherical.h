@@ -60,6 +60,7 @@
 
 #include "../common/row.h"
 #include "../common/status.h"
+#include "factored.h"
 
 #define REDUCTION_THREADS 1024
 

@@ -163,6 +163,25 @@ impl Device {
         Kernel::new(operation, self.clone(), &module, name, shared_bytes)
     }
 
+    /// Waits for what is on the stream, and reads `bytes` from `from`.
+    ///
+    /// # Safety
+    /// As many bytes are readable there; the stream is alive and of the device's context.
+    pub(crate) unsafe fn read(
+        &self,
+        operation: &'static str,
+        stream: Stream,
+        from: DevicePtr,
+        bytes: &mut [u8],
+    ) -> Result<()> {
+        let _current = self.enter(operation)?;
+        // SAFETY: `bytes` outlives the wait below; the caller vouches for the rest.
+        unsafe { driver::cuMemcpyDtoHAsync_v2(bytes.as_mut_ptr().cast(), from.0, bytes.len(), stream.raw()) }
+            .map_err(|failure| failure.of(operation))?;
+        // SAFETY: the stream is alive.
+        unsafe { driver::cuStreamSynchronize(stream.raw()) }.map_err(|failure| failure.of(operation))
+    }
+
     /// The stream, which is of this context, as a plain value, and the context current until the guard goes.
     pub(crate) fn enter_with(&self, operation: &'static str, stream: &CudaStream) -> Result<(Stream, Current)> {
         let (came, expected) = (stream.context().cu_ctx().addr(), self.context());

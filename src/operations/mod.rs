@@ -17,12 +17,12 @@ mod spherical;
 pub use dimension::Dimension;
 pub use nearest::nearest;
 pub use parameter::{Kind, Parameter, Parameters, Range, Value};
-pub(crate) use spherical::{DENSE, LINEAR_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY};
+pub(crate) use spherical::{DENSE, FACTORED, LINEAR_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY};
 
 use crate::{Dtype, Error, Result};
 
 /// Every operation of the library.
-pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY];
+pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY, FACTORED];
 
 /// The card of an operation.
 ///

@@ -30,8 +30,12 @@ pub enum Kind {
     Boolean,
     /// An i64.
     Integer,
+    /// An i64 that is 0 or above.
+    Count,
     /// A finite number that f32, in which kernels take it, neither makes infinite nor moves out of the range.
     Real(Range),
+    /// Two such numbers with a comma between them, the first below the second.
+    Interval(Range),
 }
 
 /// The numbers between two bounds.
@@ -86,7 +90,9 @@ impl fmt::Display for Kind {
             Self::Choice(words) => f.write_str(&words.join(" | ")),
             Self::Boolean => f.write_str("true | false"),
             Self::Integer => f.write_str("an integer"),
+            Self::Count => f.write_str("an integer >= 0"),
             Self::Real(range) => range.fmt(f),
+            Self::Interval(range) => write!(f, "two numbers in ascending order, each {range}"),
         }
     }
 }
@@ -101,7 +107,12 @@ impl Parameter {
             Kind::Choice(words) => words.iter().find(|word| **word == text).map(|word| Value::Choice(word)),
             Kind::Boolean => text.parse().ok().map(Value::Boolean),
             Kind::Integer => text.parse().ok().map(Value::Integer),
+            Kind::Count => text.parse().ok().filter(|count| *count >= 0).map(Value::Integer),
             Kind::Real(range) => text.parse().ok().filter(|value| range.contains(*value)).map(Value::Real),
+            Kind::Interval(range) => text.split_once(',').and_then(|(low, high)| {
+                let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
+                (range.contains(low) && range.contains(high) && low < high).then_some(Value::Interval(low, high))
+            }),
         };
         value.ok_or_else(|| Error::Parameter {
             operation,
@@ -120,10 +131,12 @@ pub enum Value {
     Choice(&'static str),
     /// Of `Kind::Boolean`.
     Boolean(bool),
-    /// Of `Kind::Integer`.
+    /// Of `Kind::Integer` and `Kind::Count`.
     Integer(i64),
     /// Of `Kind::Real`.
     Real(f64),
+    /// Of `Kind::Interval`.
+    Interval(f64, f64),
 }
 
 impl fmt::Display for Value {
@@ -133,6 +146,7 @@ impl fmt::Display for Value {
             Self::Boolean(value) => value.fmt(f),
             Self::Integer(value) => value.fmt(f),
             Self::Real(value) => value.fmt(f),
+            Self::Interval(low, high) => write!(f, "{low},{high}"),
         }
     }
 }
@@ -183,7 +197,7 @@ impl Parameters {
         if let Some(Value::Boolean(value)) = self.get(name) { Some(value) } else { None }
     }
 
-    /// The value of a `Kind::Integer`.
+    /// The value of a `Kind::Integer` or a `Kind::Count`.
     pub fn integer(&self, name: &str) -> Option<i64> {
         if let Some(Value::Integer(value)) = self.get(name) { Some(value) } else { None }
     }
@@ -191,6 +205,11 @@ impl Parameters {
     /// The value of a `Kind::Real`.
     pub fn real(&self, name: &str) -> Option<f64> {
         if let Some(Value::Real(value)) = self.get(name) { Some(value) } else { None }
+    }
+
+    /// The values of a `Kind::Interval`.
+    pub fn interval(&self, name: &str) -> Option<(f64, f64)> {
+        if let Some(Value::Interval(low, high)) = self.get(name) { Some((low, high)) } else { None }
     }
 }
 

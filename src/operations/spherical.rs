@@ -8,6 +8,7 @@ const ROWS: Size = Size { letter: "B", word: "rows", least: 0, most: i32::MAX as
 const CLASSES: Size = Size { letter: "D", word: "classes", least: 1, most: i32::MAX as usize };
 const WIDTH: Size = Size { letter: "d", word: "width", least: 1, most: i32::MAX as usize };
 const SEGMENTS: Size = Size { letter: "S", word: "segments", least: 0, most: i32::MAX as usize };
+const STEPS: Size = Size { letter: "T", word: "steps", least: 0, most: i32::MAX as usize };
 const TARGETS_PER_ROW: Size = Size { letter: "K", word: "targets_per_row", least: 1, most: i32::MAX as usize };
 
 const ALWAYS: Presence = Presence::Required(When::Always);
@@ -48,6 +49,13 @@ const IGNORE_INDEX: Parameter = parameter("ignore_index", Kind::Integer, Some("-
 const REDUCTION: Parameter = parameter("reduction", Kind::Choice(&["none", "mean", "sum"]), Some("none"), false);
 const NEED_GRAD: Parameter = parameter("need_grad", Kind::Boolean, Some("true"), false);
 
+// The spherical losses.
+const LOSS_KIND: Parameter =
+    parameter("loss", Kind::Choice(&["squared_error", "log_spherical_softmax", "log_taylor_softmax", "z"]), None, true);
+const LOSS_A: Parameter = parameter("a", Kind::Real(Range::POSITIVE), Some("1"), false);
+const LOSS_B: Parameter = parameter("b", Kind::Real(Range::ALL), Some("0"), false);
+const LOSS_EPSILON: Parameter = parameter("epsilon", Kind::Real(Range::POSITIVE), Some("1e-2"), false);
+
 // What every softmax of the family has beside that.
 const PENALTY: Tensor = output("penalty", F32, REDUCED, Presence::Required(When::Set("lse_penalty")));
 const LSE: Tensor = output("lse", F32, BY_ROW, ALWAYS);
@@ -81,20 +89,7 @@ pub(crate) const DENSE: Operation = Operation {
         LOSS,
         GRAD_LOGITS,
     ],
-    parameters: &[
-        parameter(
-            "loss",
-            Kind::Choice(&["squared_error", "log_spherical_softmax", "log_taylor_softmax", "z"]),
-            None,
-            true,
-        ),
-        parameter("a", Kind::Real(Range::POSITIVE), Some("1"), false),
-        parameter("b", Kind::Real(Range::ALL), Some("0"), false),
-        parameter("epsilon", Kind::Real(Range::POSITIVE), Some("1e-2"), false),
-        IGNORE_INDEX,
-        REDUCTION,
-        NEED_GRAD,
-    ],
+    parameters: &[LOSS_KIND, LOSS_A, LOSS_B, LOSS_EPSILON, IGNORE_INDEX, REDUCTION, NEED_GRAD],
 };
 
 pub(crate) const SOFTMAX_CROSS_ENTROPY: Operation = Operation {
@@ -168,5 +163,54 @@ pub(crate) const LINEAR_CROSS_ENTROPY: Operation = Operation {
         NEED_GRAD,
         parameter("need_grad_weight", Kind::Boolean, Some("true"), false),
         parameter("grad_weight_dtype", Kind::Choice(&["same", "f32"]), Some("same"), false),
+    ],
+};
+
+const STEP_ROWS: &[Shape] = &[Shape { dimensions: &[Of("T"), Of("B")], when: When::Always }];
+const STEP_HIDDEN: &[Shape] = &[Shape { dimensions: &[Of("T"), Of("B"), Of("d")], when: When::Always }];
+const STEP_ENTRIES: Shape = Shape { dimensions: &[Of("T"), Of("B"), Of("K")], when: When::Always };
+/// What a reduction leaves of each step.
+const STEP_REDUCED: &[Shape] = &[
+    Shape { dimensions: &[Of("T"), Of("B")], when: When::Is("reduction", "none") },
+    Shape { dimensions: &[Of("T")], when: When::IsNot("reduction", "none") },
+];
+
+pub(crate) const FACTORED: Operation = Operation {
+    name: "spherical.factored",
+    formula: "steps W <- W - learning_rate (G'H + weight_decay W) of the head W, G the gradient of a spherical loss of \
+              the logits H W', by factors of W at a cost without the number of classes in it",
+    source: "Vincent, de Brebisson, Bouthillier 2015 (Efficient Exact Gradient Update)",
+    sizes: &[STEPS, ROWS, CLASSES, WIDTH, TARGETS_PER_ROW],
+    tensors: &[
+        input("weight", F32, WEIGHT, ALWAYS),
+        input("hidden", F32, STEP_HIDDEN, ALWAYS),
+        input(
+            "targets",
+            Elements::Index,
+            &[
+                Shape { dimensions: &[Of("T"), Of("B")], when: When::Chosen },
+                Shape { dimensions: &[Of("T"), Of("B"), Of("K")], when: When::Chosen },
+            ],
+            ALWAYS,
+        ),
+        input("values", F32, &[STEP_ENTRIES], Presence::Required(When::Rank("targets", 3))),
+        input("row_weights", F32, STEP_ROWS, Presence::Optional),
+        input("grad_loss", F32, STEP_REDUCED, Presence::Optional),
+        output("weight", F32, WEIGHT, ALWAYS),
+        output("loss", F32, STEP_REDUCED, ALWAYS),
+        output("grad_hidden", F32, STEP_HIDDEN, Presence::Required(WANTS_GRAD)),
+    ],
+    parameters: &[
+        LOSS_KIND,
+        LOSS_A,
+        LOSS_B,
+        LOSS_EPSILON,
+        parameter("learning_rate", Kind::Real(Range::NOT_NEGATIVE), None, true),
+        parameter("weight_decay", Kind::Real(Range::NOT_NEGATIVE), Some("0"), false),
+        parameter("newton_every", Kind::Count, Some("20"), false),
+        parameter("fold_range", Kind::Interval(Range::POSITIVE), Some("0.1,10"), false),
+        IGNORE_INDEX,
+        REDUCTION,
+        NEED_GRAD,
     ],
 };

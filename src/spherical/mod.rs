@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | [`dense`] | `logits`, `targets` (`values`) | `loss`, `grad_logits` |
 //! | [`softmax_cross_entropy`] | `logits`, `targets` | `loss`, `penalty`, `lse`, `grad_logits` |
+//! | [`factored`] | `weight`, steps of `hidden`, `targets` (`values`) | `weight` after them, `loss`, `grad_hidden` |
 //! | [`linear_cross_entropy`] | `hidden`, `weight`, `targets` (`bias`, `segments`) | `loss`, `penalty`, `lse`, gradients of each |
 //!
 //! B is `rows`, D `classes`, d `width`, K `targets_per_row`, S `segments`. mu = s/D, sigma² = q/D - mu², z_k =
@@ -12,6 +13,7 @@
 //! \[k = c\] L_c.
 
 pub mod dense;
+pub mod factored;
 pub mod linear_cross_entropy;
 mod reducer;
 mod rows;
@@ -20,6 +22,9 @@ pub mod softmax_cross_entropy;
 mod targets;
 
 pub use dense::{Dense, DenseConfig, DenseOutputs, DensePointers, DenseTensors, Loss};
+pub use factored::{
+    Condition, Factored, FactoredConfig, FactoredLayer, FactoredOutputs, FactoredPointers, FactoredTensors,
+};
 pub use linear_cross_entropy::{
     LinearCrossEntropy, LinearCrossEntropyConfig, LinearCrossEntropyOutputs, LinearCrossEntropyPointers,
     LinearCrossEntropyTensors,
@@ -34,6 +39,8 @@ use crate::bindings::{INDEX_I64, INDEX_U32};
 
 /// The number of `targets` in a status.
 const TARGETS_TENSOR: u32 = 1;
+/// The number of a singular step in a status.
+const STEP_TENSOR: u32 = 3;
 /// The number of `segments` in a status.
 const SEGMENTS_TENSOR: u32 = 2;
 

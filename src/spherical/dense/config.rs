@@ -1,7 +1,8 @@
 //! What a `spherical.dense` is made for.
 
 use super::{CARD, OP};
-use crate::operations::Parameters;
+use crate::bindings::{LOSS_LOG_SPHERICAL_SOFTMAX, LOSS_LOG_TAYLOR_SOFTMAX, LOSS_SQUARED_ERROR, LOSS_Z};
+use crate::operations::{Operation, Parameters};
 use crate::{Dtype, Reduction, Result, check};
 
 /// A loss of a row of logits that sees them through s = Σ o_k, q = Σ o_k² and the target's o_c alone.
@@ -34,6 +35,38 @@ impl Loss {
             Self::LogTaylorSoftmax => "log_taylor_softmax",
             Self::Z { .. } => "z",
         }
+    }
+
+    /// The loss that an operation's parameters name.
+    pub(in crate::spherical) fn of(parameters: &Parameters) -> Option<Self> {
+        let real = |name| parameters.real(name);
+        Some(match parameters.choice("loss")? {
+            "squared_error" => Self::SquaredError,
+            "log_spherical_softmax" => Self::LogSphericalSoftmax { epsilon: real("epsilon").unwrap_or(0.01) },
+            "log_taylor_softmax" => Self::LogTaylorSoftmax,
+            "z" => Self::Z { a: real("a").unwrap_or(1.0), b: real("b").unwrap_or(0.0) },
+            _ => return None,
+        })
+    }
+
+    /// Its parameters lie in the ranges of the card.
+    pub(in crate::spherical) fn check(self, card: &'static Operation) -> Result<()> {
+        match self {
+            Self::SquaredError | Self::LogTaylorSoftmax => Ok(()),
+            Self::LogSphericalSoftmax { epsilon } => check::real(card, "epsilon", epsilon),
+            Self::Z { a, b } => check::real(card, "a", a).and_then(|()| check::real(card, "b", b)),
+        }
+    }
+
+    /// As kernels are told it: LOSS_*, a, b and epsilon.
+    pub(in crate::spherical) fn for_kernels(self) -> (u32, [f32; 3]) {
+        let (kind, parameters) = match self {
+            Self::SquaredError => (LOSS_SQUARED_ERROR, [1.0, 0.0, 1.0]),
+            Self::LogSphericalSoftmax { epsilon } => (LOSS_LOG_SPHERICAL_SOFTMAX, [1.0, 0.0, epsilon]),
+            Self::LogTaylorSoftmax => (LOSS_LOG_TAYLOR_SOFTMAX, [1.0, 0.0, 1.0]),
+            Self::Z { a, b } => (LOSS_Z, [a, b, 1.0]),
+        };
+        (kind, parameters.map(check::to_f32))
     }
 }
 
@@ -81,16 +114,8 @@ impl DenseConfig {
     /// The same sizes and dtypes with the parameters of the operation's card.
     #[must_use]
     pub fn with(self, parameters: &Parameters) -> Self {
-        let real = |name| parameters.real(name);
-        let loss = match parameters.choice("loss") {
-            Some("squared_error") => Loss::SquaredError,
-            Some("log_spherical_softmax") => Loss::LogSphericalSoftmax { epsilon: real("epsilon").unwrap_or(0.01) },
-            Some("log_taylor_softmax") => Loss::LogTaylorSoftmax,
-            Some("z") => Loss::Z { a: real("a").unwrap_or(1.0), b: real("b").unwrap_or(0.0) },
-            _ => self.loss,
-        };
         Self {
-            loss,
+            loss: Loss::of(parameters).unwrap_or(self.loss),
             ignore_index: parameters.integer("ignore_index").unwrap_or(self.ignore_index),
             reduction: parameters.choice("reduction").and_then(Reduction::named).unwrap_or(self.reduction),
             need_grad: parameters.boolean("need_grad").unwrap_or(self.need_grad),
@@ -105,10 +130,6 @@ impl DenseConfig {
         check::size(CARD, "rows", self.rows)?;
         check::size(CARD, "classes", self.classes)?;
         check::size(CARD, "targets_per_row", self.targets_per_row.unwrap_or(1))?;
-        match self.loss {
-            Loss::SquaredError | Loss::LogTaylorSoftmax => Ok(()),
-            Loss::LogSphericalSoftmax { epsilon } => check::real(CARD, "epsilon", epsilon),
-            Loss::Z { a, b } => check::real(CARD, "a", a).and_then(|()| check::real(CARD, "b", b)),
-        }
+        self.loss.check(CARD)
     }
 }

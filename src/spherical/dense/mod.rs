@@ -14,10 +14,7 @@ pub use reference::{ReferenceInputs, ReferenceOutputs, reference};
 use super::reducer::Reducer;
 use super::rows::RowKernels;
 use super::{TARGETS_TENSOR, index_dtype};
-use crate::bindings::{
-    DenseParams, LOSS_LOG_SPHERICAL_SOFTMAX, LOSS_LOG_TAYLOR_SOFTMAX, LOSS_SQUARED_ERROR, LOSS_Z,
-    ReductionDenominatorParams, ReductionSumParams,
-};
+use crate::bindings::{DenseParams, ReductionDenominatorParams, ReductionSumParams};
 use crate::check::Span;
 use crate::device::{CudaStream, handle_number};
 use crate::fatbin::fatbin;
@@ -219,12 +216,7 @@ impl Dense {
         let part = |part: Part| part.at(pointers.workspace);
         let optional = |pointer: Option<DevicePtr>| pointer.unwrap_or(DevicePtr::NULL);
         let (row_losses, denominator) = (part(self.parts.row_losses), part(self.parts.denominator));
-        let (loss_kind, a, b, epsilon) = match self.config.loss {
-            Loss::SquaredError => (LOSS_SQUARED_ERROR, 1.0, 0.0, 1.0),
-            Loss::LogSphericalSoftmax { epsilon } => (LOSS_LOG_SPHERICAL_SOFTMAX, 1.0, 0.0, epsilon),
-            Loss::LogTaylorSoftmax => (LOSS_LOG_TAYLOR_SOFTMAX, 1.0, 0.0, 1.0),
-            Loss::Z { a, b } => (LOSS_Z, a, b, 1.0),
-        };
+        let (loss_kind, [a, b, epsilon]) = self.config.loss.for_kernels();
         let of_the_denominator = ReductionDenominatorParams {
             targets: pointers.targets.cast(),
             row_weights: optional(pointers.row_weights).cast(),
@@ -256,9 +248,9 @@ impl Dense {
             index_dtype,
             grad_loss_stride: u32::from(reduction == Reduction::None),
             targets_tensor: TARGETS_TENSOR,
-            a: check::to_f32(a),
-            b: check::to_f32(b),
-            epsilon: check::to_f32(epsilon),
+            a,
+            b,
+            epsilon,
             targets_are_shared: u32::from(self.rows.targets_are_shared),
         };
         let of_the_sum = ReductionSumParams {
@@ -288,7 +280,7 @@ impl Dense {
 
     fn expectation(&self) -> Expectation {
         let DenseConfig { targets_per_row: per_row, ignore_index, classes, rows, .. } = self.config;
-        Expectation { operation: OP, per_row, ignore_index, classes, rows }
+        Expectation { operation: OP, per_row, ignore_index, classes, rows, learning_rate: None }
     }
 
     /// The optional tensors are there exactly when the configuration needs them.

@@ -431,7 +431,7 @@ impl LinearCrossEntropy {
 
     fn expectation(&self) -> Expectation {
         let LinearCrossEntropyConfig { ignore_index, classes, rows, .. } = self.config;
-        Expectation { operation: OP, per_row: None, ignore_index, classes, rows }
+        Expectation { operation: OP, per_row: None, ignore_index, classes, rows, learning_rate: None }
     }
 
     /// The argument of every kernel, `chunk_begin` aside.

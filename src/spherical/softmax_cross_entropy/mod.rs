@@ -288,7 +288,7 @@ impl SoftmaxCrossEntropy {
 
     fn expectation(&self) -> Expectation {
         let SoftmaxCrossEntropyConfig { ignore_index, classes, rows, .. } = self.config;
-        Expectation { operation: OP, per_row: None, ignore_index, classes, rows }
+        Expectation { operation: OP, per_row: None, ignore_index, classes, rows, learning_rate: None }
     }
 
     /// The optional outputs are there exactly when the configuration needs them.

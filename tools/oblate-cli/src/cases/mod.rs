@@ -1,6 +1,7 @@
 //! The cases that `oblate validate` and the tests run: random, adversarial and real inputs, each of which its name and a
 //! seed decide.
 
+mod factored;
 mod fill;
 mod linear_cross_entropy;
 mod real;
@@ -45,6 +46,7 @@ pub struct Recipe {
 enum Ingredients {
     Spherical(spherical::Ingredients),
     LinearCrossEntropy(linear_cross_entropy::Ingredients),
+    Factored(factored::Ingredients),
     Real(real::Ingredients),
 }
 
@@ -69,6 +71,7 @@ impl Recipe {
         let (parameters, tensors) = match &self.ingredients {
             Ingredients::Spherical(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::LinearCrossEntropy(ingredients) => ingredients.build(&self.name, self.dtype, seed),
+            Ingredients::Factored(ingredients) => ingredients.build(&self.name, seed),
             Ingredients::Real(ingredients) => ingredients.build(self.dtype),
         };
         Case { name: self.name.clone(), operation: self.operation, dtype: self.dtype, parameters, tensors }
@@ -86,6 +89,7 @@ pub fn all() -> Vec<Recipe> {
         }
     }
     recipes.extend(dtypes.into_iter().flat_map(linear_cross_entropy::recipes));
+    recipes.extend(factored::recipes());
     recipes
 }
 
@@ -103,6 +107,9 @@ pub fn of(name: &str) -> Vec<Recipe> {
 pub fn tensors(operation: &str, sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> Tensors {
     if operation == linear_cross_entropy::OPERATION {
         return linear_cross_entropy::tensors(sizes, dtype);
+    }
+    if operation == factored::OPERATION {
+        return factored::tensors(sizes);
     }
     assert!(spherical::OPERATIONS.contains(&operation), "{operation} has no cases");
     spherical::tensors(sizes, dtype)

@@ -76,9 +76,13 @@ impl Call {
     }
 
     /// The middle row and the call of it alone, whose outputs of that row must have the bits that they have in the batch.
-    /// None with fewer than two rows, and with a reduction, where a gradient may depend on all of them.
+    /// None with fewer than two rows, with a reduction, where a gradient may depend on all of them, and for an operation that
+    /// learns from them.
     pub fn row_alone(&self) -> Option<(usize, Self)> {
         let rows = self.size("rows");
+        if self.card.inputs().all(|card| self.leading_letter(card) != Some("B")) {
+            return None;
+        }
         if rows < 2 || self.parameters.choice("reduction").is_some_and(|reduction| reduction != "none") {
             return None;
         }

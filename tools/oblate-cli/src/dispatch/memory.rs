@@ -16,7 +16,9 @@ const STATUS_BYTES: usize = 16;
 pub(super) struct Memory<'a> {
     session: &'a Session,
     call: &'a Call,
-    buffers: BTreeMap<&'static str, Buffer>,
+    inputs: BTreeMap<&'static str, Buffer>,
+    /// By name as well: an output may have that of an input.
+    outputs: BTreeMap<&'static str, Buffer>,
     /// The output whose buffer is that of an input.
     in_place: Option<(&'static str, &'static str)>,
     workspace: Buffer,
@@ -34,21 +36,22 @@ impl<'a> Memory<'a> {
         workspace_bytes: usize,
     ) -> Result<Self> {
         let in_place = in_place.filter(|_| placement.in_place);
-        let mut buffers = BTreeMap::new();
+        let (mut inputs, mut outputs) = (BTreeMap::new(), BTreeMap::new());
         for card in call.card.inputs() {
             if let Some(tensor) = call.tensors.get(card.name) {
-                buffers.insert(card.name, Buffer::upload(session, tensor, placement.input_offset)?);
+                inputs.insert(card.name, Buffer::upload(session, tensor, placement.input_offset)?);
             }
         }
         for OutputShape { name, dtype, shape } in call.outputs() {
             if in_place.is_none_or(|(output, _)| output != name) {
-                buffers.insert(name, Buffer::uninitialised(session, dtype, &shape, placement.output_offset)?);
+                outputs.insert(name, Buffer::uninitialised(session, dtype, &shape, placement.output_offset)?);
             }
         }
         Ok(Self {
             session,
             call,
-            buffers,
+            inputs,
+            outputs,
             in_place,
             workspace: Buffer::uninitialised(session, Dtype::U8, &[workspace_bytes], 0)?,
             workspace_bytes,
@@ -61,10 +64,21 @@ impl<'a> Memory<'a> {
         Stream::from(self.session.stream().as_ref())
     }
 
-    /// The address of a tensor that the call has.
+    /// The buffer of an output: its own, or that of the input whose place it takes.
+    fn output_buffer(&self, name: &str) -> Option<&Buffer> {
+        let in_place = self.in_place.filter(|(output, _)| *output == name);
+        in_place.map_or_else(|| self.outputs.get(name), |(_, input)| self.inputs.get(input))
+    }
+
+    /// The address of an output that the call has.
+    pub(super) fn output(&self, name: &str) -> Option<DevicePtr> {
+        self.output_buffer(name).map(|buffer| DevicePtr(buffer.address(self.session)))
+    }
+
+    /// The address of a tensor that the call has, an input where there are two of the name.
     pub(super) fn optional(&self, name: &str) -> Option<DevicePtr> {
-        let name = self.in_place.filter(|(output, _)| *output == name).map_or(name, |(_, input)| input);
-        self.buffers.get(name).map(|buffer| DevicePtr(buffer.address(self.session)))
+        let input = self.inputs.get(name).map(|buffer| DevicePtr(buffer.address(self.session)));
+        input.or_else(|| self.output(name))
     }
 
     /// The address of a tensor that every call has.
@@ -93,8 +107,8 @@ impl<'a> Memory<'a> {
         let status = status.bytes().try_into().expect("a status of 16 bytes");
         let status = check(status).map_err(|error| self.with_value(error).into());
         let download = |OutputShape { name, .. }| {
-            let buffer = self.in_place.filter(|(output, _)| *output == name).map_or(name, |(_, input)| input);
-            Ok((name.to_owned(), self.buffers[buffer].download(self.session)?))
+            let buffer = self.output_buffer(name).expect("an output of the call");
+            Ok((name.to_owned(), buffer.download(self.session)?))
         };
         let outputs: Result<Tensors> = self.call.outputs().into_iter().map(download).collect();
         Ok((outputs?, status))

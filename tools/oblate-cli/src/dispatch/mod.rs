@@ -3,6 +3,7 @@
 
 mod call;
 mod dense;
+mod factored;
 mod linear_cross_entropy;
 mod memory;
 mod softmax_cross_entropy;
@@ -67,8 +68,12 @@ pub struct Model {
 }
 
 /// Every operation, in the order of the cards.
-const OPERATIONS: [&dyn Operation; 3] =
-    [&dense::Dense, &softmax_cross_entropy::SoftmaxCrossEntropy, &linear_cross_entropy::LinearCrossEntropy];
+const OPERATIONS: [&dyn Operation; 4] = [
+    &dense::Dense,
+    &softmax_cross_entropy::SoftmaxCrossEntropy,
+    &linear_cross_entropy::LinearCrossEntropy,
+    &factored::Factored,
+];
 
 /// The operation of a name, and its card.
 ///
