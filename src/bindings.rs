@@ -147,7 +147,7 @@ pub struct FactoredParams {
     pub sums: *mut f64,
     /// f32 [width, S]: 2 I - U'T
     pub residual: *mut f32,
-    /// f32 [width, S]
+    /// f32 [width, S]: of T, or of U, whole or without its diagonal
     pub copy: *mut f32,
     /// f32 [3]: the largest and the least singular value of U, the largest |U'T - I|
     pub measured: *mut f32,

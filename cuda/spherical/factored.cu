@@ -181,7 +181,7 @@ __device__ __forceinline__ void row_loss(const FactoredParams& p, uint64_t b) {
     if (c == NO_TARGET) {
       if (lane == 0) p.lc[e] = 0.f;
       if (load_index(p.targets, p.index_dtype, e) == p.ignore_index) continue;
-      if (lane == 0) report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, e);
+      if (lane == 0) report(p.status, STATUS_TARGET_OUT_OF_RANGE, p.targets_tensor, p.step * entries_of(p) + e);
       kept = true;
       valid = false;
       continue;

@@ -27,10 +27,12 @@
 //   factored_invert             1                                                                               yes
 //   factored_invert_substitute  ceil(d / t)                                                                     no
 //   factored_refactor           ceil(D / refactor_rows)                               4 refactor_rows d bytes
+//   factored_off_diagonal       min(1024, ceil(d^2 / t))                                                        no
 //   factored_expand             tiles(D) tiles(d)                                                               yes
 //
 // Loading is load_sums, load, load_sums of V, reset, load_gram; newton is newton_residual, newton; measuring newton_residual,
-// measure; inverting afresh invert, invert_substitute; refactoring refactor, reset.
+// measure; inverting afresh invert, invert_substitute; refactoring refactor, reset;
+// expanding off_diagonal, expand.
 #pragma once
 
 #include <stdint.h>
@@ -94,7 +96,7 @@ typedef struct {
   // Workspace of upkeep.
   double* sums;     // f64 [slices, width]
   float* residual;  // f32 [width, S]: 2 I - U'T
-  float* copy;      // f32 [width, S]
+  float* copy;      // f32 [width, S]: of T, or of U, whole or without its diagonal
   float* measured;  // f32 [3]: the largest and the least singular value of U, the largest |U'T - I|
   Status* status;   // see common/status.h; what is found there holds every later step back
   uint64_t rows;

@@ -242,14 +242,24 @@ __device__ __forceinline__ void refactor(const FactoredParams& p) {
   }
 }
 
+// U without its diagonal, for expand: the product with that is an f32 multiplication, so that W is V to the bit while U is I.
+__device__ __forceinline__ void off_diagonal(const FactoredParams& p) {
+  for (uint64_t e = thread_of_grid(); e < p.width * p.width; e += threads_of_grid()) {
+    const uint64_t i = e / p.width, j = e % p.width;
+    p.copy[i * p.stride + j] = i == j ? 0.f : p.u[i * p.stride + j];
+  }
+}
+
 __device__ __forceinline__ void expand(const FactoredParams& p) {
   extern __shared__ uint4 stages[];
   const TileAt at = tile_at(blockIdx.x, tiles_of(p.classes), tiles_of(p.width), 8);
   Matmul<UpkeepTile, float, false, true, true> product(stages, {p.v, p.classes, p.width, p.stride},
-                                                       {p.u, p.width, p.width, p.stride});
+                                                       {p.copy, p.width, p.width, p.stride});
   product.tiles(static_cast<uint64_t>(at.m) * FACTORED_TILE, at.n * FACTORED_TILE, 1, [&](auto& sums) {
     sums.each([&](uint64_t c, uint64_t j, float& sum) {
-      if (c < p.classes && j < p.width) p.expanded[c * p.width + j] = sum + (p.omega[j] + p.centre[j]);
+      if (c >= p.classes || j >= p.width) return;
+      p.expanded[c * p.width + j] =
+          fmaf(p.v[c * p.stride + j], p.u[j * p.stride + j], p.centre[j]) + (sum + p.omega[j]);
     });
   });
 }
@@ -270,4 +280,5 @@ UPKEEP_ENTRY(invert)
 UPKEEP_ENTRY(invert_substitute)
 UPKEEP_ENTRY(measure)
 UPKEEP_ENTRY(refactor)
+UPKEEP_ENTRY(off_diagonal)
 UPKEEP_ENTRY(expand)

@@ -251,6 +251,13 @@ mod tests {
              segment_loss? Only(F32) [S]; grad_hidden? Float [B,d]; \
              grad_weight? FloatUnless(Is(\"grad_weight_dtype\", \"f32\"), F32) [D,d]; grad_bias? Float [D]"
         );
+        let (inputs, outputs) = tensors("spherical.factored");
+        assert_eq!(
+            inputs,
+            "weight Only(F32) [D,d]; hidden Only(F32) [T,B,d]; targets Index [T,B] [T,B,K]; values? Only(F32) [T,B,K]; \
+             row_weights? Only(F32) [T,B]; grad_loss? Only(F32) [T,B] [T]"
+        );
+        assert_eq!(outputs, "weight Only(F32) [D,d]; loss Only(F32) [T,B] [T]; grad_hidden? Only(F32) [T,B,d]");
         let parameters = |name| {
             let line = |parameter: &Parameter| {
                 format!("{} {} = {}", parameter.name, parameter.kind, parameter.default.unwrap_or("-"))
@@ -290,6 +297,22 @@ mod tests {
                 "need_grad true | false = true",
                 "need_grad_weight true | false = true",
                 "grad_weight_dtype same | f32 = same",
+            ]
+        );
+        assert_eq!(
+            parameters("spherical.factored"),
+            [
+                "loss squared_error | log_spherical_softmax | log_taylor_softmax | z = -",
+                "a a number > 0 = 1",
+                "b a number = 0",
+                "epsilon a number > 0 = 1e-2",
+                "learning_rate a number >= 0 = -",
+                "weight_decay a number >= 0 = 0",
+                "newton_every an integer >= 0 = 20",
+                "fold_range two numbers in ascending order, each a number > 0 = 0.1,10",
+                "ignore_index an integer = -100",
+                "reduction none | mean | sum = none",
+                "need_grad true | false = true",
             ]
         );
     }

@@ -252,6 +252,23 @@ mod tests {
     }
 
     #[test]
+    fn counts_and_intervals_have_their_ranges() {
+        let factored = find("spherical.factored").expect("an operation");
+        let set = |name, text| factored.parameters([("loss", "z"), ("learning_rate", "0.1"), (name, text)]);
+        assert_eq!(set("fold_range", "0.5, 2").expect("parameters").interval("fold_range"), Some((0.5, 2.0)));
+        assert_eq!(set("newton_every", "0").expect("parameters").integer("newton_every"), Some(0));
+        for (name, text, expected) in [
+            ("newton_every", "-1", "newton_every is -1, expected an integer >= 0"),
+            ("fold_range", "2,0.5", "fold_range is 2,0.5, expected two numbers in ascending order, each a number > 0"),
+            ("fold_range", "0,2", "fold_range is 0,2, expected two numbers in ascending order, each a number > 0"),
+            ("fold_range", "1", "fold_range is 1, expected two numbers in ascending order, each a number > 0"),
+        ] {
+            let error = set(name, text).expect_err("a wrong value").to_string();
+            assert_eq!(error, format!("spherical.factored: {expected}"));
+        }
+    }
+
+    #[test]
     fn what_has_no_default_must_be_set() {
         let error = find("spherical.dense").expect("an operation").parameters([]).expect_err("no loss").to_string();
         let words = "squared_error | log_spherical_softmax | log_taylor_softmax | z";

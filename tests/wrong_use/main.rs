@@ -3,6 +3,7 @@
 
 mod dense;
 mod devices;
+mod factored;
 mod linear_cross_entropy;
 mod slices;
 mod softmax_cross_entropy;

@@ -86,6 +86,7 @@ struct Kernels {
     invert: Kernel,
     invert_substitute: Kernel,
     refactor: Kernel,
+    off_diagonal: Kernel,
     expand: Kernel,
 }
 
@@ -208,6 +209,7 @@ impl Factored {
             invert: upkeep("invert", FACTORED_SHARED)?,
             invert_substitute: upkeep("invert_substitute", 0)?,
             refactor: upkeep("refactor", refactor_bytes)?,
+            off_diagonal: upkeep("off_diagonal", 0)?,
             expand: upkeep("expand", FACTORED_SHARED)?,
         };
         let (stride, row_stride, entries) = (stride(width), stride(rows), config.entries());
@@ -413,8 +415,12 @@ impl Factored {
         check::spans(OP, &spans, None)?;
         let mut params = self.params(&FactoredPointers { memory, ..FactoredPointers::default() }, 0);
         params.expanded = weight.cast();
-        // SAFETY: the caller vouches for the memory; the kernel reads and writes what its header says.
-        unsafe { self.launch_kernel(&self.kernels.expand, stream, blocks(tiles(classes) * tiles(width))?, &params) }
+        let of_square = blocks((width * width).div_ceil(THREADS).min(MOST_BLOCKS))?;
+        // SAFETY: the caller vouches for the memory; each kernel reads and writes what its header says.
+        unsafe {
+            self.launch_kernel(&self.kernels.off_diagonal, stream, of_square, &params)?;
+            self.launch_kernel(&self.kernels.expand, stream, blocks(tiles(classes) * tiles(width))?, &params)
+        }
     }
 
     /// Whether upkeep is due after so many steps.

@@ -127,6 +127,7 @@ pub(super) fn recipes() -> Vec<Recipe> {
         }
         push([30, 4, 50, 16], loss, Fill::Bell, &[], PLAIN);
     }
+    push([1, 1000, 12, 8], "z", Fill::Bell, &[("reduction", "mean")], PLAIN);
     all
 }
 

@@ -12,11 +12,20 @@ pub struct Shape {
 const DENSE: &str = "spherical.dense";
 const SOFTMAX: &str = "spherical.softmax_cross_entropy";
 const LINEAR: &str = "spherical.linear_cross_entropy";
+const FACTORED: &str = "spherical.factored";
 
 /// What `oblate report OPERATION` counts when nothing is set.
 pub(super) fn defaults(operation: &str) -> &'static [(&'static str, &'static str)] {
     match operation {
         DENSE => &[("loss", "z"), ("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
+        FACTORED => &[
+            ("loss", "z"),
+            ("learning_rate", "0.01"),
+            ("rows", "32"),
+            ("classes", "1000"),
+            ("width", "96"),
+            ("dtype", "f32"),
+        ],
         LINEAR => &[("rows", "256"), ("classes", "1000"), ("width", "96"), ("dtype", "bf16")],
         _ => &[("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
     }
@@ -32,6 +41,10 @@ const fn softmax(set: &'static [(&'static str, &'static str)]) -> Shape {
 
 const fn linear(set: &'static [(&'static str, &'static str)]) -> Shape {
     Shape { operation: LINEAR, set }
+}
+
+const fn factored(set: &'static [(&'static str, &'static str)]) -> Shape {
+    Shape { operation: FACTORED, set }
 }
 
 /// Each variant of the kernels, short rows of several lengths, the vocabularies whose rows begin between two vectors beside
@@ -81,4 +94,6 @@ pub const SHAPES: &[Shape] = &[
     linear(&[("rows", "128"), ("classes", "30522"), ("width", "64")]),
     linear(&[("need_grad", "false")]),
     linear(&[("need_grad_weight", "false")]),
+    factored(&[]),
+    factored(&[("rows", "64"), ("width", "24"), ("loss", "squared_error")]),
 ];
