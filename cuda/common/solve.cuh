@@ -32,22 +32,25 @@ __device__ __forceinline__ void eliminate(float* column, uint32_t stride, const 
     there = here;
     here = upper;
   }
-  float* at = column + static_cast<uint64_t>(begin) * stride;
+  float* const at = column + static_cast<uint64_t>(begin) * stride;
+  uint64_t here = 0, row = 0;  // one offset each, not one for every row of the panel
 #pragma unroll
   for (int j = 0; j < SOLVE_PANEL; ++j) {
-    u[j] = j < width ? at[static_cast<uint64_t>(j) * stride] : 0.f;
+    u[j] = j < width ? at[here] : 0.f;
 #pragma unroll
     for (int i = 0; i < j; ++i) {
-      if (j < width) u[j] -= panel[j * pitch + i] * u[i];
+      if (j < width) u[j] -= panel[row + i] * u[i];
     }
-    if (j < width) at[static_cast<uint64_t>(j) * stride] = u[j];
+    if (j < width) at[here] = u[j];
+    here = kept(here + stride);
+    row = kept(row + pitch);
   }
   for (uint32_t i = width; i < n - begin; ++i) {
-    const float* const row = panel + static_cast<uint64_t>(i) * pitch;
+    const float* const of_row = panel + static_cast<uint64_t>(i) * pitch;
     float& x = at[static_cast<uint64_t>(i) * stride];
     float sum = x;
 #pragma unroll
-    for (int j = 0; j < SOLVE_PANEL; ++j) sum -= row[j] * u[j];
+    for (int j = 0; j < SOLVE_PANEL; ++j) sum -= of_row[j] * u[j];
     x = sum;
   }
 }
