@@ -21,6 +21,7 @@ use std::{env, fs, io, thread};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use oblate_cli::cases::{self, Recipe};
+use oblate_cli::effort::{Effort, Efforts};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -50,12 +51,18 @@ struct Arguments {
     /// Fail when less than PERCENT of the mutants that can be killed are
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
     least: f64,
-    /// Decides the sample, the copy that a mutant stands for, and the random inputs
+    /// Decides the sample, and the copy that a mutant stands for
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Processes that run mutants, one per core by default
     #[arg(long, value_name = "COUNT")]
     workers: Option<usize>,
+    /// Run the cases of reports/effort alone, which execute all that is executed
+    #[arg(long)]
+    quick: bool,
+    /// Try no mutant: count what cases that execute all that is executed cost, and write it to reports/effort/NAME.json
+    #[arg(long, conflicts_with_all = ["quick", "dtype", "json", "write"])]
+    effort: bool,
     /// Every mutant and what became of it, as JSON
     #[arg(long)]
     json: bool,
@@ -82,13 +89,22 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(dtype) = &arguments.dtype {
         recipes.retain(|recipe| oblate_cli::tensor::dtype_name(recipe.dtype()) == *dtype);
     }
+    let efforts = committed(&recipes)?;
+    if arguments.quick {
+        recipes.retain(|recipe| efforts.0.contains_key(recipe.name()));
+    }
     if recipes.is_empty() {
         return Err(format!("{} has no cases; these have: {}", arguments.name, cases::names().join(", ")).into());
     }
     if arguments.worker {
-        trial::serve(&recipes, arguments.seed)?;
+        trial::serve(&recipes, &efforts)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if arguments.effort {
+        write_effort(arguments, &recipes)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    is_current(arguments, &recipes, &efforts)?;
     let report = report(arguments, &recipes)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -115,10 +131,7 @@ fn report(arguments: &Arguments, recipes: &[Recipe]) -> Result<Report, Box<dyn E
     let root = root();
     let operations: BTreeSet<&str> = recipes.iter().map(Recipe::operation).collect();
     let equivalents = Equivalents::read(&root, operations.into_iter())?;
-    let requests: Vec<Request> = (0..recipes.len()).map(Request::Survey).collect();
-    let answers = ask(arguments, &requests, "unchanged cases")?;
-    let silent = |silence| Surveyed { problem: Some(format!("{silence:?}")), ..Surveyed::default() };
-    let survey = Survey::of(recipes, answers.into_iter().map(|answer| answer.unwrap_or_else(silent)).collect())?;
+    let survey = survey(arguments, recipes)?;
     unchanged_kernels_pass(arguments, &survey)?;
 
     let mut sources = Sources::default();
@@ -193,6 +206,58 @@ fn report(arguments: &Arguments, recipes: &[Recipe]) -> Result<Report, Box<dyn E
     })
 }
 
+fn survey(arguments: &Arguments, recipes: &[Recipe]) -> Result<Survey, Box<dyn Error>> {
+    let requests: Vec<Request> = (0..recipes.len()).map(Request::Survey).collect();
+    let answers = ask(arguments, &requests, "unchanged cases")?;
+    let silent = |silence| Surveyed { problem: Some(format!("{silence:?}")), ..Surveyed::default() };
+    Ok(Survey::of(recipes, answers.into_iter().map(|answer| answer.unwrap_or_else(silent)).collect())?)
+}
+
+/// What the operations of these cases are committed to cost.
+fn committed(recipes: &[Recipe]) -> io::Result<Efforts> {
+    let operations: BTreeSet<&str> = recipes.iter().map(Recipe::operation).collect();
+    let mut all = Efforts::default();
+    for operation in operations {
+        all.0.extend(Efforts::read(&root(), operation)?.0);
+    }
+    Ok(all)
+}
+
+/// What the cases cost, by name.
+fn count(arguments: &Arguments, recipes: &[Recipe], cases: &BTreeSet<usize>) -> Result<Efforts, Box<dyn Error>> {
+    let requests: Vec<Request> = cases.iter().copied().map(Request::Effort).collect();
+    let answers = ask::<Result<Vec<Effort>, String>>(arguments, &requests, "efforts")?;
+    let mut efforts = Efforts::default();
+    for (&case, answer) in cases.iter().zip(answers) {
+        let name = recipes[case].name();
+        let effort = answer.map_err(|silence| format!("{name}: {silence:?}"))?;
+        efforts.0.insert(name.to_owned(), effort.map_err(|error| format!("{name}: {error}"))?);
+    }
+    Ok(efforts)
+}
+
+fn write_effort(arguments: &Arguments, recipes: &[Recipe]) -> Result<(), Box<dyn Error>> {
+    if recipes.iter().any(|recipe| recipe.operation() != arguments.name) {
+        return Err("--effort takes one operation".into());
+    }
+    let cover = survey(arguments, recipes)?.cover();
+    let efforts = count(arguments, recipes, &cover)?;
+    efforts.write(&root(), &arguments.name)?;
+    eprintln!("mutants: {} of {} cases execute all that is executed", cover.len(), recipes.len());
+    Ok(())
+}
+
+/// A case that costs something else as the kernels are would seem to kill every mutant.
+fn is_current(arguments: &Arguments, recipes: &[Recipe], efforts: &Efforts) -> Result<(), Box<dyn Error>> {
+    let listed = (0..recipes.len()).filter(|&case| efforts.0.contains_key(recipes[case].name())).collect();
+    for (name, counted) in count(arguments, recipes, &listed)?.0 {
+        if efforts.0[&name] != counted {
+            return Err(format!("{name} costs {counted:?}, which is not what reports/effort says: see --effort").into());
+        }
+    }
+    Ok(())
+}
+
 /// Whether a kernel that no case launches should be launched: `reduction_sum` has no dtype.
 fn is_asked(arguments: &Arguments, kernel: &str) -> bool {
     let others = ["f32", "f16", "bf16"].into_iter().filter(|dtype| Some(*dtype) != arguments.dtype.as_deref());
@@ -228,7 +293,8 @@ fn ask<A: DeserializeOwned + Send>(
 ) -> io::Result<Vec<Result<A, Silence>>> {
     let workers = arguments.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let (bar, clock) = (bar(requests.len(), what), Instant::now());
-    let mut passed_on = vec![arguments.name.clone(), "--seed".to_owned(), arguments.seed.to_string()];
+    let mut passed_on = vec![arguments.name.clone()];
+    passed_on.extend(arguments.quick.then(|| "--quick".to_owned()));
     passed_on.extend(arguments.dtype.iter().map(|dtype| format!("--dtype={dtype}")));
     let answers = pool::ask(requests, &passed_on, workers, || bar.inc(1))?;
     bar.finish_and_clear();

@@ -114,6 +114,25 @@ impl Survey {
         })
     }
 
+    /// Cases that between them execute every straight run that any case executes, cheap ones.
+    pub(crate) fn cover(&self) -> BTreeSet<usize> {
+        let mut runs: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+        for (run, cases) in &self.reached {
+            for &case in cases {
+                runs.entry(case).or_default().push(run);
+            }
+        }
+        let mut cover: Vec<usize> = runs.keys().copied().collect();
+        cover.sort_by_key(|&case| self.elements[case]);
+        let mut covered: BTreeSet<&(String, usize)> = BTreeSet::new();
+        cover.retain(|case| {
+            let before = covered.len();
+            covered.extend(runs[case].iter().copied());
+            covered.len() > before
+        });
+        cover.into_iter().collect()
+    }
+
     /// The kernels that some case launches.
     pub(crate) fn launched(&self) -> impl Iterator<Item = &str> {
         self.cases.keys().map(String::as_str)

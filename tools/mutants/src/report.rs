@@ -198,6 +198,7 @@ impl Check {
         match self {
             Self::Value => "an output beyond its bound",
             Self::Bits => "other bits in another run",
+            Self::Effort => "the cost of right results",
             Self::Finding => "a finding of the software device",
             Self::Watchdog => "a loop that does not end",
             Self::Error => "an error of the operation",
@@ -252,10 +253,14 @@ impl fmt::Display for Report {
             "{} distinct mutants, which stand for {} changes of single instructions; {} tried, seed {}",
             self.distinct, self.changes, summary.tried, self.seed
         )?;
+        let equivalent = summary.equivalent_proven + summary.equivalent_listed;
         write!(
             f,
-            "killed: {:.1} %, {:.1} % of those that are not equivalent",
-            summary.killed_percent_of_all, summary.killed_percent
+            "{} of {} killed ({:.1} %), {equivalent} equivalent, {} survived",
+            summary.killed,
+            summary.killed + summary.survived,
+            summary.killed_percent,
+            summary.survived
         )
     }
 }
@@ -307,7 +312,7 @@ mod tests {
             text.ends_with(
                 "spherical.dense: 5 cases; 4 of 70 instructions are executed by none\n\
              30 distinct mutants, which stand for 90 changes of single instructions; 23 tried, seed 0\n\
-             killed: 86.4 %, 95.0 % of those that are not equivalent"
+             19 of 20 killed (95.0 %), 2 equivalent, 1 survived"
             ),
             "{text}"
         );

@@ -2,12 +2,14 @@
 //! before which comes an empty one for each case that noticed nothing.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, Write};
 use std::rc::Rc;
 
 use oblate_cli::arguments::Choice;
 use oblate_cli::cases::Recipe;
+use oblate_cli::effort::{Effort, Efforts};
 use oblate_cli::place::Session;
 use oblate_cli::validate::{Outcome, Prepared, Problem};
 use oblate_softgpu::{Settings, coverage, rewrite_ptx};
@@ -22,6 +24,9 @@ const SCHEDULES: u32 = 2;
 /// Warp instructions after which a block does not end: four times what any block of the cases takes.
 const WATCHDOG: u64 = 4_000_000;
 
+/// Of the random inputs: the committed efforts are counted with these.
+const INPUTS: u64 = 0;
+
 /// Elements of the cases that a worker keeps, with their references: 20 bytes each.
 const KEPT_ELEMENTS: usize = 20_000_000;
 
@@ -33,6 +38,8 @@ pub(crate) enum Request {
     Trial(Job),
     /// To run a case with the kernels as they are: a [`Surveyed`].
     Survey(usize),
+    /// To count what a case costs with the kernels as they are: its efforts, or what is wrong.
+    Effort(usize),
 }
 
 /// A kernel, changed or not, and the cases to run.
@@ -85,6 +92,8 @@ pub(crate) enum Check {
     Value,
     /// Other bits when run again, elsewhere, in place, or a row alone.
     Bits,
+    /// Every result is right, at another cost than is committed.
+    Effort,
     /// The software device found the kernel at fault: memory, a race, a barrier.
     Finding,
     /// A loop without an end, as the software device finds it.
@@ -114,12 +123,13 @@ pub(crate) struct Surveyed {
 ///
 /// # Errors
 /// When the other end is gone.
-pub(crate) fn serve(recipes: &[Recipe], seed: u64) -> std::io::Result<()> {
-    let mut worker = Worker { recipes, seed, kept: HashMap::new(), elements: 0, killers: Vec::new(), survey: None };
+pub(crate) fn serve(recipes: &[Recipe], efforts: &Efforts) -> std::io::Result<()> {
+    let mut worker = Worker { recipes, efforts, kept: HashMap::new(), elements: 0, killers: Vec::new(), survey: None };
     for line in std::io::stdin().lock().lines() {
         let answer = match serde_json::from_str(&line?)? {
             Request::Trial(job) => serde_json::to_string(&worker.judge(job)),
             Request::Survey(case) => serde_json::to_string(&worker.survey(case)),
+            Request::Effort(case) => serde_json::to_string(&worker.effort(case).map_err(|error| error.to_string())),
         };
         let mut answer = answer?;
         answer.push('\n');
@@ -134,7 +144,7 @@ type Texts = Rc<RefCell<Vec<String>>>;
 
 struct Worker<'a> {
     recipes: &'a [Recipe],
-    seed: u64,
+    efforts: &'a Efforts,
     kept: HashMap<usize, Rc<Prepared>>,
     /// Of the cases that are kept.
     elements: usize,
@@ -150,7 +160,7 @@ impl Worker<'_> {
         if let Some(prepared) = self.kept.get(&case) {
             return Ok(Rc::clone(prepared));
         }
-        let prepared = Rc::new(Prepared::of(&self.recipes[case], self.seed)?);
+        let prepared = Rc::new(Prepared::of(&self.recipes[case], INPUTS)?);
         if self.elements + prepared.elements() <= KEPT_ELEMENTS {
             self.elements += prepared.elements();
             self.kept.insert(case, Rc::clone(&prepared));
@@ -158,11 +168,27 @@ impl Worker<'_> {
         Ok(prepared)
     }
 
+    /// What the case is committed to cost.
+    fn committed(&self, case: usize) -> Option<&[Effort]> {
+        self.efforts.0.get(self.recipes[case].name()).map(Vec::as_slice)
+    }
+
+    /// What the case costs with the kernels as they are.
+    fn effort(&mut self, case: usize) -> oblate_cli::Result<Vec<Effort>> {
+        let prepared = self.prepared(case)?;
+        settings().with(|| prepared.effort(&Session::open(Choice::Software)?))
+    }
+
     /// Runs a job's cases until one of them notices.
     fn judge(&mut self, job: Job) -> Verdict {
         self.survey = None;
         let mut cases = job.cases.clone();
-        cases.sort_by_key(|case| std::cmp::Reverse(self.killers.iter().position(|killer| killer == case)));
+        cases.sort_by_key(|&case| {
+            let killer = self.killers.iter().position(|&killer| killer == case);
+            (Reverse(killer), self.committed(case).is_none())
+        });
+        // To do less is not to cost less: what is dropped is missed where a result, or a race, shows it.
+        let is_dropped = job.replaced.as_ref().is_some_and(|(_, text)| text.is_empty());
         let job = Rc::new(job);
         let rewrite = move |text: &str| {
             let has_kernel = text.contains(&format!(".entry {}(", job.kernel));
@@ -175,14 +201,21 @@ impl Worker<'_> {
                 Err(error) => return failed(&error, String::new()),
             };
             for case in cases {
-                let outcome = match self.prepared(case) {
-                    Ok(prepared) => prepared.check(&session, SCHEDULES, true),
-                    Err(error) => return failed(&error, self.recipes[case].name().to_owned()),
+                let name = self.recipes[case].name();
+                let prepared = match self.prepared(case) {
+                    Ok(prepared) => prepared,
+                    Err(error) => return failed(&error, name.to_owned()),
                 };
-                if let Some(problem) = outcome.problems.first() {
+                let outcome = prepared.check(&session, SCHEDULES, true);
+                let verdict = match (outcome.problems.first(), self.committed(case).filter(|_| !is_dropped)) {
+                    (Some(problem), _) => Some(verdict(&outcome, problem)),
+                    (None, Some(committed)) => costs(&prepared, &session, committed, name),
+                    (None, None) => None,
+                };
+                if let Some(verdict) = verdict {
                     self.killers.retain(|&killer| killer != case);
                     self.killers.push(case);
-                    return verdict(&outcome, problem);
+                    return verdict;
                 }
                 println!();
             }
@@ -248,6 +281,21 @@ fn stretches(lines: BTreeSet<u32>) -> Vec<(u32, u32)> {
 
 fn failed(error: &oblate_cli::Error, case: String) -> Verdict {
     Verdict::Killed(Kill { by: Check::Error, case, text: error.to_string() })
+}
+
+/// The end of a mutant whose launches are not as many, or not as dear, as the case's are committed to be.
+fn costs(prepared: &Prepared, session: &Session, committed: &[Effort], case: &str) -> Option<Verdict> {
+    let effort = match prepared.effort(session) {
+        Ok(effort) => effort,
+        Err(error) => return Some(failed(&error, case.to_owned())),
+    };
+    let differs = effort.iter().zip(committed).find(|(effort, committed)| effort != committed);
+    let text = match differs {
+        None if effort.len() == committed.len() => return None,
+        None => format!("{} launches, not {}", effort.len(), committed.len()),
+        Some((effort, committed)) => format!("{effort:?}, not {committed:?}"),
+    };
+    Some(Verdict::Killed(Kill { by: Check::Effort, case: case.to_owned(), text }))
 }
 
 fn verdict(outcome: &Outcome, problem: &Problem) -> Verdict {

@@ -14,6 +14,7 @@ pub mod cases;
 pub mod commands;
 pub mod compare;
 pub mod dispatch;
+pub mod effort;
 mod error;
 pub mod hash;
 mod json;

@@ -7,6 +7,7 @@ pub use summary::{Digest, Group, Summary, Worst};
 use crate::cases::Recipe;
 use crate::compare::{Expected, Mismatch, compare, differing_bits};
 use crate::dispatch::{self, Call, Operation, WrongData};
+use crate::effort::Effort;
 use crate::hash::fnv1a;
 use crate::place::{Placement, Session, record};
 use crate::{Result, Tensors};
@@ -204,6 +205,22 @@ impl Prepared {
             }
         }
         outcome
+    }
+
+    /// What the launches cost, with the inputs at the start of their allocations and one element further. They count on
+    /// the software device alone.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub fn effort(&self, session: &Session) -> Result<Vec<Effort>> {
+        let mut efforts = Vec::new();
+        for run in [Run::First, Run::Shifted] {
+            let launch = || self.operation.launch(session, &self.asked.call, run.placement());
+            let (outputs, record) = oblate_softgpu::record(launch);
+            outputs.map(drop)?;
+            efforts.extend(record.launches.into_iter().map(Effort::from));
+        }
+        Ok(efforts)
     }
 
     /// Elements of its inputs and outputs.
