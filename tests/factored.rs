@@ -1,5 +1,7 @@
 //! `spherical.factored`: what its cases do not show, since they are short: long training, singular steps, what upkeep is for.
 
+#![allow(clippy::cast_possible_wrap, clippy::cast_precision_loss, reason = "sizes of tests are far below 2^24")]
+
 use std::sync::Arc;
 
 use oblate::cudarc::driver::{CudaContext, CudaSlice, CudaStream, DevicePtr as _};

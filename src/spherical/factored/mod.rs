@@ -286,14 +286,14 @@ impl Factored {
         let kernels = &self.kernels;
         // SAFETY: the caller vouches for the tensors; each kernel reads and writes what its header says.
         unsafe {
-            self.launch_kernel(&kernels.load_sums, stream, by_column, &params)?;
+            Self::launch_kernel(&kernels.load_sums, stream, by_column, &params)?;
             let of_elements = blocks((classes * width).div_ceil(THREADS).min(MOST_LOAD_BLOCKS))?;
-            self.launch_kernel(&kernels.load, stream, of_elements, &params)?;
+            Self::launch_kernel(&kernels.load, stream, of_elements, &params)?;
             params.sums_are_of_v = 1;
-            self.launch_kernel(&kernels.load_sums, stream, by_column, &params)?;
+            Self::launch_kernel(&kernels.load_sums, stream, by_column, &params)?;
             self.reset(stream, &params)?;
             let tiles = tiles(width);
-            self.launch_kernel(&kernels.load_gram, stream, blocks(tiles * (tiles + 1) / 2)?, &params)
+            Self::launch_kernel(&kernels.load_gram, stream, blocks(tiles * (tiles + 1) / 2)?, &params)
         }
     }
 
@@ -321,7 +321,7 @@ impl Factored {
             if std::ptr::eq(params.h, params.hidden) { 0 } else { (rows * width).div_ceil(THREADS).min(MOST_BLOCKS) };
         let launch = |kernel: &Kernel, count: usize| {
             // SAFETY: the caller vouches for the tensors; each kernel reads and writes what its header says.
-            unsafe { self.launch_kernel(kernel, stream, blocks(count)?, &params) }
+            unsafe { Self::launch_kernel(kernel, stream, blocks(count)?, &params) }
         };
         let kernels = &self.kernels;
         launch(&kernels.prepare, entries.div_ceil(THREADS) + 1 + copies)?;
@@ -358,14 +358,14 @@ impl Factored {
         unsafe {
             if before.least < low || before.largest > high {
                 let rows = params.refactor_rows as usize;
-                self.launch_kernel(&kernels.refactor, stream, blocks(classes.div_ceil(rows))?, &params)?;
+                Self::launch_kernel(&kernels.refactor, stream, blocks(classes.div_ceil(rows))?, &params)?;
                 self.reset(stream, &params)?;
             } else if before.inverse_error > MOST_INVERSE_ERROR {
-                self.launch_kernel(&kernels.invert, stream, [1, 1, 1], &params)?;
-                self.launch_kernel(&kernels.invert_substitute, stream, blocks(width.div_ceil(THREADS))?, &params)?;
+                Self::launch_kernel(&kernels.invert, stream, [1, 1, 1], &params)?;
+                Self::launch_kernel(&kernels.invert_substitute, stream, blocks(width.div_ceil(THREADS))?, &params)?;
             } else {
                 // `measure` has left 2 I - U'T.
-                self.launch_kernel(&kernels.newton, stream, blocks(tiles * tiles)?, &params)?;
+                Self::launch_kernel(&kernels.newton, stream, blocks(tiles * tiles)?, &params)?;
             }
         }
         Ok(before)
@@ -386,8 +386,8 @@ impl Factored {
         let mut bytes = [0_u8; 12];
         // SAFETY: the caller vouches for the memory; each kernel reads and writes what its header says.
         unsafe {
-            self.launch_kernel(&self.kernels.newton_residual, stream, blocks(tiles * tiles)?, &params)?;
-            self.launch_kernel(&self.kernels.measure, stream, [1, 1, 1], &params)?;
+            Self::launch_kernel(&self.kernels.newton_residual, stream, blocks(tiles * tiles)?, &params)?;
+            Self::launch_kernel(&self.kernels.measure, stream, [1, 1, 1], &params)?;
             self.device.read(OP, stream, self.parts.measured.at(memory), &mut bytes)?;
         }
         let measured = |place: u32| {
@@ -418,8 +418,8 @@ impl Factored {
         let of_square = blocks((width * width).div_ceil(THREADS).min(MOST_BLOCKS))?;
         // SAFETY: the caller vouches for the memory; each kernel reads and writes what its header says.
         unsafe {
-            self.launch_kernel(&self.kernels.off_diagonal, stream, of_square, &params)?;
-            self.launch_kernel(&self.kernels.expand, stream, blocks(tiles(classes) * tiles(width))?, &params)
+            Self::launch_kernel(&self.kernels.off_diagonal, stream, of_square, &params)?;
+            Self::launch_kernel(&self.kernels.expand, stream, blocks(tiles(classes) * tiles(width))?, &params)
         }
     }
 
@@ -444,13 +444,7 @@ impl Factored {
 
     /// # Safety
     /// As `launch`, of what `params` points to.
-    unsafe fn launch_kernel(
-        &self,
-        kernel: &Kernel,
-        stream: Stream,
-        grid: [u32; 3],
-        params: &FactoredParams,
-    ) -> Result<()> {
+    unsafe fn launch_kernel(kernel: &Kernel, stream: Stream, grid: [u32; 3], params: &FactoredParams) -> Result<()> {
         // SAFETY: the kernel's own struct; the caller vouches for what it points to.
         unsafe { kernel.launch(OP, stream, grid, FACTORED_THREADS, params) }
     }
@@ -463,7 +457,7 @@ impl Factored {
         let width = self.config.width;
         let count = (width * width).div_ceil(THREADS).min(MOST_BLOCKS);
         // SAFETY: the caller vouches for it.
-        unsafe { self.launch_kernel(&self.kernels.reset, stream, blocks(count)?, params) }
+        unsafe { Self::launch_kernel(&self.kernels.reset, stream, blocks(count)?, params) }
     }
 
     fn memory_span(&self, memory: DevicePtr) -> Span {

@@ -181,7 +181,9 @@ fn row(loss: Loss, o: &[Tracked], targets: &[(usize, f64)]) -> (Tracked, Vec<Tra
         Loss::Z { a, b } => return z(o, targets, a, b),
     };
     let mut gradient: Vec<Tracked> = o.iter().map(|&o_k| l_s + two_l_q * o_k).collect();
-    l_c.into_iter().for_each(|(c, l_c)| gradient[c] = gradient[c] + l_c);
+    for (c, l_c) in l_c {
+        gradient[c] = gradient[c] + l_c;
+    }
     (value, gradient)
 }
 
