@@ -226,6 +226,16 @@ pub enum Error {
         /// The step size.
         learning_rate: f64,
     },
+    /// A file that cannot be read or written, or does not hold what is asked for.
+    #[error("{operation}: {path}: {what}")]
+    File {
+        /// The operation.
+        operation: &'static str,
+        /// The file.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
     /// There is no CUDA driver.
     #[error("no CUDA driver: libcuda is not found on this machine")]
     NoDriver,

@@ -247,6 +247,55 @@ fn a_target_out_of_range_is_an_error_and_changes_nothing() {
     assert_eq!(trained.weight(), before);
 }
 
+/// A layer that was saved and loaded goes on with the bits that it would have had; a file of something else is told.
+#[test]
+fn a_layer_goes_on_from_its_file() {
+    let (rows, classes, width) = (5, 21, 7);
+    let mut rng = SmallRng::seed_from_u64(2);
+    let weight = bells(classes * width, 0.4, &mut rng);
+    let steps: Vec<(Vec<f32>, Vec<i64>)> = (0..6)
+        .map(|_| {
+            let targets = (0..rows).map(|_| rng.random_range(0..classes as i64)).collect();
+            (bells(rows * width, 1.0, &mut rng), targets)
+        })
+        .collect();
+    let config = FactoredConfig { rows, classes, width, learning_rate: 0.02, ..FactoredConfig::default() };
+    let mut trained = Trained::new(config, &weight);
+    let stream = Arc::clone(&trained.stream);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("layer.safetensors");
+    let (first, last) = steps.split_at(3);
+    let train = |trained: &mut Trained, steps: &[(Vec<f32>, Vec<i64>)]| {
+        for (hidden, targets) in steps {
+            trained.step(hidden, targets).expect("a step");
+        }
+    };
+    train(&mut trained, first);
+    trained.layer.save(&stream, &path).expect("a file");
+    train(&mut trained, last);
+
+    let mut loaded = Trained::new(config, &vec![0.0; classes * width]);
+    loaded.layer = FactoredLayer::load(&device(), &stream, config, &path).expect("a layer");
+    assert_eq!(loaded.layer.steps(), 3);
+    train(&mut loaded, last);
+    assert_eq!(loaded.weight(), trained.weight());
+    assert_eq!(loaded.outputs(), trained.outputs());
+
+    let load = |config, path: &std::path::Path| {
+        let told = FactoredLayer::load(&device(), &stream, config, path).expect_err("a wrong file").to_string();
+        told.replace(&folder.path().display().to_string(), "FOLDER")
+    };
+    let at = "spherical.factored: FOLDER/layer.safetensors:";
+    let other = FactoredConfig { loss: Loss::SquaredError, ..config };
+    assert_eq!(load(other, &path), format!("{at} loss is \"z\", expected squared_error"));
+    let wider = FactoredConfig { classes: 22, ..config };
+    assert_eq!(load(wider, &path), format!("{at} v is F32 [21, 7], expected F32 [22, 7]"));
+    let missing = load(config, &folder.path().join("none"));
+    assert!(missing.starts_with("spherical.factored: FOLDER/none: "), "{missing}");
+    std::fs::write(&path, [7; 40]).expect("a file");
+    assert!(load(config, &path).starts_with(at));
+}
+
 /// Launches of a step of 200 rows on a layer of zeros of width 512, the bytes that they move, and their instructions.
 fn cost_of_a_step(classes: usize) -> (usize, u64, u64) {
     let (rows, width) = (200, 512);

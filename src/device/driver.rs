@@ -83,6 +83,7 @@ functions! {
     fn cuMemAlloc_v2(pointer: *mut sys::CUdeviceptr, bytes: usize);
     fn cuMemFree_v2(pointer: sys::CUdeviceptr);
     fn cuMemsetD8Async(pointer: sys::CUdeviceptr, value: c_uchar, bytes: usize, stream: sys::CUstream);
+    fn cuMemcpyHtoDAsync_v2(pointer: sys::CUdeviceptr, host: *const c_void, bytes: usize, stream: sys::CUstream);
     fn cuMemcpyDtoHAsync_v2(host: *mut c_void, pointer: sys::CUdeviceptr, bytes: usize, stream: sys::CUstream);
 }
 

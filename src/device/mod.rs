@@ -182,6 +182,25 @@ impl Device {
         unsafe { driver::cuStreamSynchronize(stream.raw()) }.map_err(|failure| failure.of(operation))
     }
 
+    /// Writes `bytes` to `to` in the order of the stream, and waits for it.
+    ///
+    /// # Safety
+    /// As many bytes are writable there; the stream is alive and of the device's context.
+    pub(crate) unsafe fn write(
+        &self,
+        operation: &'static str,
+        stream: Stream,
+        to: DevicePtr,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let _current = self.enter(operation)?;
+        // SAFETY: `bytes` outlives the wait below; the caller vouches for the rest.
+        unsafe { driver::cuMemcpyHtoDAsync_v2(to.0, bytes.as_ptr().cast(), bytes.len(), stream.raw()) }
+            .map_err(|failure| failure.of(operation))?;
+        // SAFETY: the stream is alive.
+        unsafe { driver::cuStreamSynchronize(stream.raw()) }.map_err(|failure| failure.of(operation))
+    }
+
     /// The stream, which is of this context, as a plain value, and the context current until the guard goes.
     pub(crate) fn enter_with(&self, operation: &'static str, stream: &CudaStream) -> Result<(Stream, Current)> {
         let (came, expected) = (stream.context().cu_ctx().addr(), self.context());

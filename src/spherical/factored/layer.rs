@@ -1,5 +1,7 @@
 //! A factored layer with its memory.
 
+mod saved;
+
 use super::{Condition, Factored, FactoredConfig, FactoredPointers, OP};
 use crate::device::CudaStream;
 use crate::view::Expected;
