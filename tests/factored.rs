@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use oblate::cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 use oblate::cudarc::driver::{CudaContext, CudaSlice, CudaStream, DevicePtr as _};
 use oblate::spherical::factored::{ReferenceInputs, reference};
 use oblate::spherical::{
@@ -25,6 +26,10 @@ fn device() -> Device {
 /// A sum of twelve uniform numbers less 6: bell-shaped, of deviation 1.
 fn bells(count: usize, deviation: f32, rng: &mut SmallRng) -> Vec<f32> {
     (0..count).map(|_| deviation * ((0..12).map(|_| rng.random_range(0.0..1.0_f32)).sum::<f32>() - 6.0)).collect()
+}
+
+fn address<T>(slice: &CudaSlice<T>, stream: &CudaStream) -> DevicePtr {
+    DevicePtr(slice.device_ptr(stream).0)
 }
 
 /// A layer on its device, and what a step of it takes.
@@ -296,6 +301,67 @@ fn a_layer_goes_on_from_its_file() {
     assert!(load(config, &path).starts_with(at));
 }
 
+/// A step is captured once, in both forms of the small system, and replayed on what is there then.
+#[test]
+fn a_graph_replays_a_step() {
+    for (rows, launches) in [(5, 6), (20, 8)] {
+        let (classes, width) = (21, 8);
+        let mut rng = SmallRng::seed_from_u64(4);
+        let weight = bells(classes * width, 0.4, &mut rng);
+        let config =
+            FactoredConfig { rows, classes, width, learning_rate: 0.02, newton_every: 0, ..FactoredConfig::default() };
+        let mut trained = Trained::new(config, &weight);
+        let stream = Arc::clone(&trained.stream);
+        let handle = Factored::new(&device(), config).expect("a handle");
+        let on_weight = stream.clone_htod(&weight).expect("memory");
+        let mut hidden = stream.alloc_zeros::<f32>(rows * width).expect("memory");
+        let mut targets = stream.alloc_zeros::<i64>(rows).expect("memory");
+        let loss = stream.alloc_zeros::<f32>(rows).expect("memory");
+        let grad_hidden = stream.alloc_zeros::<f32>(rows * width).expect("memory");
+        let memory = stream.alloc_zeros::<u8>(handle.memory_bytes()).expect("memory");
+        let status = stream.clone_htod(&[0xff_u8; 16]).expect("memory");
+        let expanded = stream.alloc_zeros::<f32>(classes * width).expect("memory");
+        let pointers = FactoredPointers {
+            hidden: address(&hidden, &stream),
+            targets: address(&targets, &stream),
+            loss: address(&loss, &stream),
+            grad_hidden: Some(address(&grad_hidden, &stream)),
+            memory: address(&memory, &stream),
+            status: address(&status, &stream),
+            ..FactoredPointers::default()
+        };
+        let plain = Stream::from(&*stream);
+        // SAFETY: each tensor has the handle's shape and lives to the end of the test, which waits for the stream.
+        unsafe { handle.load(plain, address(&on_weight, &stream), pointers.memory) }.expect("a layer");
+        stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).expect("a capture");
+        // SAFETY: as above.
+        unsafe { handle.launch(plain, &pointers, 0) }.expect("the launches");
+        let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
+        let graph = stream.end_capture(flags).expect("the end of the capture").expect("a graph");
+        for step in 0..3 {
+            let of_step = bells(rows * width, 1.0, &mut rng);
+            let classes_of_step: Vec<i64> = (0..rows).map(|_| rng.random_range(0..classes as i64)).collect();
+            stream.memcpy_htod(&of_step, &mut hidden).expect("a copy");
+            stream.memcpy_htod(&classes_of_step, &mut targets).expect("a copy");
+            let ((), record) = oblate_softgpu::record(|| {
+                graph.launch().expect("a replay");
+                stream.synchronize().expect("the replay");
+            });
+            assert_eq!(record.launches.len(), launches);
+            trained.step(&of_step, &classes_of_step).expect("a step");
+            let outputs =
+                (stream.clone_dtoh(&loss).expect("a loss"), stream.clone_dtoh(&grad_hidden).expect("a gradient"));
+            assert_eq!(outputs, trained.outputs(), "{rows} rows, step {step}");
+        }
+        // SAFETY: as above.
+        unsafe { handle.expand(plain, pointers.memory, address(&expanded, &stream)) }.expect("the weights");
+        assert_eq!(stream.clone_dtoh(&expanded).expect("the weights"), trained.weight());
+        handle
+            .check_status(stream.clone_dtoh(&status).expect("a status").try_into().expect("16 bytes"))
+            .expect("no error");
+    }
+}
+
 /// Launches of a step of 200 rows on a layer of zeros of width 512, the bytes that they move, and their instructions.
 fn cost_of_a_step(classes: usize) -> (usize, u64, u64) {
     let (rows, width) = (200, 512);
@@ -311,12 +377,12 @@ fn cost_of_a_step(classes: usize) -> (usize, u64, u64) {
     let loss = stream.alloc_zeros::<f32>(rows).expect("memory");
     let grad_hidden = stream.alloc_zeros::<f32>(rows * width).expect("memory");
     let pointers = FactoredPointers {
-        hidden: DevicePtr(hidden.device_ptr(&stream).0),
-        targets: DevicePtr(targets.device_ptr(&stream).0),
-        loss: DevicePtr(loss.device_ptr(&stream).0),
-        grad_hidden: Some(DevicePtr(grad_hidden.device_ptr(&stream).0)),
-        memory: DevicePtr(memory.device_ptr(&stream).0),
-        status: DevicePtr(status.device_ptr(&stream).0),
+        hidden: address(&hidden, &stream),
+        targets: address(&targets, &stream),
+        loss: address(&loss, &stream),
+        grad_hidden: Some(address(&grad_hidden, &stream)),
+        memory: address(&memory, &stream),
+        status: address(&status, &stream),
         ..FactoredPointers::default()
     };
     let ((), record) = oblate_softgpu::record(|| {
