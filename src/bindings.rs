@@ -34,6 +34,10 @@ pub const FACTORED_MOST_SLICES: u32 = 256;
 pub const FACTORED_LARGEST: u32 = 0;
 pub const FACTORED_LEAST: u32 = 1;
 pub const FACTORED_INVERSE_ERROR: u32 = 2;
+pub const RANK_THREADS: u32 = 256;
+pub const RANK_LANES_BYTES: u32 = 8192;
+pub const RANK_PART_BYTES: u32 = 16384;
+pub const RANK_BUSY_BLOCKS: u32 = 432;
 pub const REDUCTION_THREADS: u32 = 1024;
 pub const LOSS_SQUARED_ERROR: u32 = 0;
 pub const LOSS_LOG_SPHERICAL_SOFTMAX: u32 = 1;
@@ -273,6 +277,67 @@ const _: () = {
     ["Offset of field: FactoredParams::epsilon"][::core::mem::offset_of!(FactoredParams, epsilon) - 456usize];
     ["Offset of field: FactoredParams::eta"][::core::mem::offset_of!(FactoredParams, eta) - 460usize];
     ["Offset of field: FactoredParams::rho"][::core::mem::offset_of!(FactoredParams, rho) - 464usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct RankParams {
+    /// f [rows, classes]; null where they are those of hidden and weight
+    pub logits: *const ::core::ffi::c_void,
+    /// f [rows, width]; null with logits
+    pub hidden: *const ::core::ffi::c_void,
+    /// f [classes, width]; null with logits
+    pub weight: *const ::core::ffi::c_void,
+    /// i64 or u32 [rows]
+    pub targets: *const ::core::ffi::c_void,
+    /// u32 [rows]; 0 for a row without a target
+    pub rank: *mut u32,
+    /// u8 [rows]: rank <= k; 0 for a row without a target
+    pub hits: *mut u8,
+    /// u64 [rows], workspace: greater logits so far, and in the upper half how many parts they are of
+    pub counts: *mut u64,
+    /// f32 [rows], workspace; NaN without a target
+    pub target_logits: *mut f32,
+    /// see common/status.h
+    pub status: *mut Status,
+    pub rows: u64,
+    pub classes: u64,
+    pub width: u64,
+    pub ignore_index: i64,
+    /// INDEX_*
+    pub index_dtype: u32,
+    /// what status.tensor shall say
+    pub targets_tensor: u32,
+    pub k: u32,
+    /// of a row, in rank_T_lanes
+    pub lanes: u32,
+    /// of a row: blocks of rank_T_parts; parts of counts
+    pub parts: u32,
+    /// tiles of classes of a block of rank_T_tiles
+    pub run_tiles: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of RankParams"][::core::mem::size_of::<RankParams>() - 128usize];
+    ["Alignment of RankParams"][::core::mem::align_of::<RankParams>() - 8usize];
+    ["Offset of field: RankParams::logits"][::core::mem::offset_of!(RankParams, logits) - 0usize];
+    ["Offset of field: RankParams::hidden"][::core::mem::offset_of!(RankParams, hidden) - 8usize];
+    ["Offset of field: RankParams::weight"][::core::mem::offset_of!(RankParams, weight) - 16usize];
+    ["Offset of field: RankParams::targets"][::core::mem::offset_of!(RankParams, targets) - 24usize];
+    ["Offset of field: RankParams::rank"][::core::mem::offset_of!(RankParams, rank) - 32usize];
+    ["Offset of field: RankParams::hits"][::core::mem::offset_of!(RankParams, hits) - 40usize];
+    ["Offset of field: RankParams::counts"][::core::mem::offset_of!(RankParams, counts) - 48usize];
+    ["Offset of field: RankParams::target_logits"][::core::mem::offset_of!(RankParams, target_logits) - 56usize];
+    ["Offset of field: RankParams::status"][::core::mem::offset_of!(RankParams, status) - 64usize];
+    ["Offset of field: RankParams::rows"][::core::mem::offset_of!(RankParams, rows) - 72usize];
+    ["Offset of field: RankParams::classes"][::core::mem::offset_of!(RankParams, classes) - 80usize];
+    ["Offset of field: RankParams::width"][::core::mem::offset_of!(RankParams, width) - 88usize];
+    ["Offset of field: RankParams::ignore_index"][::core::mem::offset_of!(RankParams, ignore_index) - 96usize];
+    ["Offset of field: RankParams::index_dtype"][::core::mem::offset_of!(RankParams, index_dtype) - 104usize];
+    ["Offset of field: RankParams::targets_tensor"][::core::mem::offset_of!(RankParams, targets_tensor) - 108usize];
+    ["Offset of field: RankParams::k"][::core::mem::offset_of!(RankParams, k) - 112usize];
+    ["Offset of field: RankParams::lanes"][::core::mem::offset_of!(RankParams, lanes) - 116usize];
+    ["Offset of field: RankParams::parts"][::core::mem::offset_of!(RankParams, parts) - 120usize];
+    ["Offset of field: RankParams::run_tiles"][::core::mem::offset_of!(RankParams, run_tiles) - 124usize];
 };
 /// spherical.dense: loss and grad_logits of a spherical loss on given logits.
 #[repr(C)]

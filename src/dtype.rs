@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The dtype of a tensor. Displayed as in the names of kernels: `f32`, `f16`, `bf16`, `i64`, `u32`.
+/// The dtype of a tensor. Displayed as in the names of kernels: `f32`, `f16`, `bf16`, `i64`, `u32`, `u8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dtype {
@@ -16,6 +16,8 @@ pub enum Dtype {
     I64,
     /// 32-bit unsigned integers.
     U32,
+    /// 8-bit unsigned integers.
+    U8,
 }
 
 impl Dtype {
@@ -30,6 +32,7 @@ impl Dtype {
             Self::I64 => 8,
             Self::F32 | Self::U32 => 4,
             Self::F16 | Self::Bf16 => 2,
+            Self::U8 => 1,
         }
     }
 
@@ -41,6 +44,7 @@ impl Dtype {
             Self::Bf16 => "bf16",
             Self::I64 => "i64",
             Self::U32 => "u32",
+            Self::U8 => "u8",
         }
     }
 }

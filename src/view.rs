@@ -30,6 +30,7 @@ pub enum Read<'a> {
     Bf16(CudaView<'a, bf16>),
     I64(CudaView<'a, i64>),
     U32(CudaView<'a, u32>),
+    U8(CudaView<'a, u8>),
 }
 
 /// What the elements are written to.
@@ -41,6 +42,7 @@ pub enum Write<'a> {
     Bf16(CudaViewMut<'a, bf16>),
     I64(CudaViewMut<'a, i64>),
     U32(CudaViewMut<'a, u32>),
+    U8(CudaViewMut<'a, u8>),
 }
 
 macro_rules! elements {
@@ -97,6 +99,7 @@ elements! {
     bf16, Bf16;
     i64, I64;
     u32, U32;
+    u8, U8;
 }
 
 /// A tensor that an operation reads: a dtype, a shape, and elements that live as long as the view.

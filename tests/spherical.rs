@@ -52,6 +52,11 @@ fn linear_cross_entropy() {
     passes("spherical.linear_cross_entropy");
 }
 
+#[test]
+fn rank() {
+    passes("spherical.rank");
+}
+
 /// The case of a name, as a checked call.
 fn call(recipe: &Recipe) -> Call {
     let case = recipe.build(SEED);

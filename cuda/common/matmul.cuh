@@ -5,7 +5,8 @@
 //
 // Operands  f = f16 or bf16: mma.m16n8k16 with f32 sums. f = f32: three tf32 products, lo hi + hi lo + hi hi, so that a
 //           product is right to 2^-20.5 of its magnitude. Each operand lies with k contiguous ([M, K], [N, K]) or with k
-//           strided ([K, M], [K, N]): NT, NN and TN are all there. Any M, N, K, stride and element-aligned base.
+//           strided ([K, M], [K, N]): NT, NN and TN are all there; or B is `Gathered` from rows of a matrix by their numbers.
+//           Any M, N, K, stride and element-aligned base.
 // Pipeline  S stages of shared memory, filled S - 1 steps ahead by cp.async of 16 bytes, zero beyond the matrix; one barrier
 //           per step of BK. Rows of a stage are swizzled by chunks of 16 bytes: neither the copies nor ldmatrix (or, of f32
 //           with k strided, the 4-byte loads) meet on a bank. An operand whose rows do not begin at multiples of 16 bytes
@@ -81,6 +82,34 @@ struct Operand {
   }
 };
 
+// Rows of such a matrix, k contiguous, by their numbers: row first + i is the matrix's row numbers[i], i < count; zeros where
+// that is NO_ROW, and beyond. The numbers of a tile's rows lie in shared memory, there before `tiles`.
+constexpr uint32_t NO_ROW = 0xffffffffu;
+template <class f>
+struct Gathered {
+  static constexpr bool K_STRIDED = false;
+  const f* at;
+  uint64_t stride;
+  uint32_t matrix_rows, depth;
+  const uint32_t* numbers;
+  uint32_t count;
+  uint64_t first;
+
+  __device__ __forceinline__ Gathered(const f* at, uint64_t matrix_rows, uint64_t depth, uint64_t stride,
+                                      const uint32_t* numbers, uint32_t count, uint64_t first)
+      : at(at),
+        stride(stride),
+        matrix_rows(static_cast<uint32_t>(matrix_rows)),
+        depth(static_cast<uint32_t>(depth)),
+        numbers(numbers),
+        count(count),
+        first(first) {}
+
+  __device__ __forceinline__ const f* end() const {
+    return matrix_rows == 0 ? at : at + (matrix_rows - 1) * stride + depth;
+  }
+};
+
 // One operand's part of a stage: lines of 16-byte chunks, line i of them row i, or with k strided its line k.
 template <class f, int ROWS, int BK, bool K_STRIDED>
 struct Stage {
@@ -117,13 +146,20 @@ __device__ __forceinline__ uint4 gather_chunk(const f* from, int count, const f*
   return chunk;
 }
 
-// Where a thread copies from: of its chunks of a stage the first, the others LINE_STEP lines apart. A step is an addition.
-template <class f, class S, class O, int THREADS, int BK>
-struct Source {
+// A thread's chunks of a stage: in one column, LINE_STEP lines apart.
+template <class S, int THREADS>
+struct ChunksOfThread {
   static constexpr int LINE_STEP = THREADS / S::CHUNKS, EACH = S::LINES / LINE_STEP;
   static_assert(THREADS % S::CHUNKS == 0 && S::LINES % LINE_STEP == 0,
                 "every thread has as many chunks, in one column");
   static_assert(LINE_STEP % S::SWIZZLED_LINES == 0, "a thread's chunks are swizzled alike");
+};
+
+// Where they are copied from: the first, from which the others follow. A step is an addition.
+template <class f, class S, class O, int THREADS, int BK>
+struct Source : ChunksOfThread<S, THREADS> {
+  using ChunksOfThread<S, THREADS>::LINE_STEP;
+  using ChunksOfThread<S, THREADS>::EACH;
   const f* at;
   int lines, within;  // lines and elements of the matrix from there; 0 or less: beyond it
 
@@ -138,6 +174,47 @@ struct Source {
   __device__ __forceinline__ void step(const O& o) {
     at += O::K_STRIDED ? BK * o.stride : BK;
     (O::K_STRIDED ? lines : within) -= BK;
+  }
+
+  // Calls copy(i, from, count) of each chunk, `count` elements of which are within the matrix.
+  template <class Copy>
+  __device__ __forceinline__ void each(const O& o, Copy&& copy) const {
+    const uint64_t line_step = LINE_STEP * o.stride;
+    const int count = max(0, min(within, S::PER_CHUNK));
+    const f* from = at;
+#pragma unroll
+    for (int c = 0; c < EACH; ++c, from += line_step) copy(c, from, c * LINE_STEP < lines ? count : 0);
+  }
+};
+
+// The same of gathered rows: each has an address of its own.
+template <class f, class S, int THREADS, int BK>
+struct Source<f, S, Gathered<f>, THREADS, BK> : ChunksOfThread<S, THREADS> {
+  using ChunksOfThread<S, THREADS>::LINE_STEP;
+  using ChunksOfThread<S, THREADS>::EACH;
+  const f* rows[EACH];  // at the chunk's first element; null: zeros
+  int within;
+
+  __device__ __forceinline__ Source(const Gathered<f>& o, uint64_t i0) {
+    const int line = threadIdx.x / S::CHUNKS, element = threadIdx.x % S::CHUNKS * S::PER_CHUNK;
+#pragma unroll
+    for (int c = 0; c < EACH; ++c) {
+      const uint64_t i = i0 - o.first + line + c * LINE_STEP;
+      const uint32_t number = i < o.count ? o.numbers[i] : NO_ROW;
+      rows[c] = number == NO_ROW ? nullptr : o.at + number * o.stride + element;
+    }
+    within = static_cast<int>(o.depth) - element;
+  }
+  __device__ __forceinline__ void step(const Gathered<f>&) {
+#pragma unroll
+    for (const f*& row : rows) row = row == nullptr ? nullptr : row + BK;
+    within -= BK;
+  }
+  template <class Copy>
+  __device__ __forceinline__ void each(const Gathered<f>& o, Copy&& copy) const {
+    const int count = max(0, min(within, S::PER_CHUNK));
+#pragma unroll
+    for (int c = 0; c < EACH; ++c) copy(c, rows[c] == nullptr ? o.at : rows[c], rows[c] == nullptr ? 0 : count);
   }
 };
 
@@ -237,13 +314,14 @@ __device__ __forceinline__ void store(const TileSums<Tile>& sums, out* to, uint6
 
 // `ALIGNED`: both bases and strides are multiples of 16 bytes. `ARE_TF32`: the operands are f32 that tf32 holds, so that one
 // product is enough.
-template <class Tile_, class f, bool A_STRIDED, bool B_STRIDED, bool ALIGNED, bool ARE_TF32 = false>
+template <class Tile_, class f, bool A_STRIDED, bool B_STRIDED, bool ALIGNED, bool ARE_TF32 = false,
+          class B_ = Operand<f, B_STRIDED>>
 class Matmul {
  public:
   using Tile = Tile_;
   using Sums = TileSums<Tile>;
   using A = Operand<f, A_STRIDED>;
-  using B = Operand<f, B_STRIDED>;
+  using B = B_;
   using StageA = Stage<f, Tile::BM, Tile::BK, A_STRIDED>;
   using StageB = Stage<f, Tile::BN, Tile::BK, B_STRIDED>;
   static constexpr int STAGE_BYTES = StageA::BYTES + StageB::BYTES;
@@ -337,20 +415,15 @@ class Matmul {
   template <class S, class O, class From>
   __device__ __forceinline__ void load(const O& o, const From& from, int to) {
     const uint32_t first = to + S::offset(threadIdx.x / S::CHUNKS, threadIdx.x % S::CHUNKS);
-    const uint64_t line_step = From::LINE_STEP * o.stride;
-    const int count = max(0, min(from.within, S::PER_CHUNK));
-    const f* at = from.at;
-#pragma unroll
-    for (int c = 0; c < From::EACH; ++c, at += line_step) {
-      const int there = c * From::LINE_STEP < from.lines ? count : 0;
+    from.each(o, [&](int c, const f* at, int count) {
       const uint32_t offset = first + c * From::LINE_STEP * S::CHUNKS * 16;
       if constexpr (ALIGNED) {
         constexpr int BYTES = sizeof(f);
-        cp_async_16_or_zero(base + offset, at, there * BYTES);
+        cp_async_16_or_zero(base + offset, at, count * BYTES);
       } else {
-        *reinterpret_cast<uint4*>(stages + offset) = gather_chunk(at, there, o.at, o.end());
+        *reinterpret_cast<uint4*>(stages + offset) = gather_chunk(at, count, o.at, o.end());
       }
-    }
+    });
   }
 
   // Where a lane reads an operand's first fragment of a stage; that of other rows and k is an exclusive or, since neither

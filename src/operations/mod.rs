@@ -17,12 +17,12 @@ mod spherical;
 pub use dimension::Dimension;
 pub use nearest::nearest;
 pub use parameter::{Kind, Parameter, Parameters, Range, Value};
-pub(crate) use spherical::{DENSE, FACTORED, LINEAR_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY};
+pub(crate) use spherical::{DENSE, FACTORED, LINEAR_CROSS_ENTROPY, RANK, SOFTMAX_CROSS_ENTROPY};
 
 use crate::{Dtype, Error, Result};
 
 /// Every operation of the library.
-pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY, FACTORED];
+pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY, FACTORED, RANK];
 
 /// The card of an operation.
 ///
@@ -198,6 +198,8 @@ pub enum When {
     Rank(&'static str, usize),
     /// When the tensor, which a call may have or not, is given.
     Given(&'static str),
+    /// When the tensor is not given.
+    NotGiven(&'static str),
     /// When each of these holds.
     All(&'static [When]),
     /// When the caller chooses so: one of the shapes that the tensor may have.
@@ -258,6 +260,9 @@ mod tests {
              row_weights? Only(F32) [T,B]; grad_loss? Only(F32) [T,B] [T]"
         );
         assert_eq!(outputs, "weight Only(F32) [D,d]; loss Only(F32) [T,B] [T]; grad_hidden? Only(F32) [T,B,d]");
+        let (inputs, outputs) = tensors("spherical.rank");
+        assert_eq!(inputs, "logits? Float [B,D]; hidden? Float [B,d]; weight? Float [D,d]; targets Index [B]");
+        assert_eq!(outputs, "rank Only(U32) [B]; hits Only(U8) [B]");
         let parameters = |name| {
             let line = |parameter: &Parameter| {
                 format!("{} {} = {}", parameter.name, parameter.kind, parameter.default.unwrap_or("-"))
@@ -331,7 +336,7 @@ mod tests {
                 let card = operation.input(tensor).expect("an input");
                 assert!(card.shapes.iter().any(|shape| shape.dimensions.len() == rank));
             }
-            When::Given(tensor) => {
+            When::Given(tensor) | When::NotGiven(tensor) => {
                 let card = operation.input(tensor).expect("an input");
                 assert_ne!(card.presence, Presence::Required(When::Always), "{tensor} is always given");
             }

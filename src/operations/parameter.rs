@@ -30,8 +30,8 @@ pub enum Kind {
     Boolean,
     /// An i64.
     Integer,
-    /// An i64 that is 0 or above.
-    Count,
+    /// An i64 that is this or above.
+    Count(i64),
     /// A finite number that f32, in which kernels take it, neither makes infinite nor moves out of the range.
     Real(Range),
     /// Two such numbers with a comma between them, the first below the second.
@@ -90,7 +90,7 @@ impl fmt::Display for Kind {
             Self::Choice(words) => f.write_str(&words.join(" | ")),
             Self::Boolean => f.write_str("true | false"),
             Self::Integer => f.write_str("an integer"),
-            Self::Count => f.write_str("an integer >= 0"),
+            Self::Count(least) => write!(f, "an integer >= {least}"),
             Self::Real(range) => range.fmt(f),
             Self::Interval(range) => write!(f, "two numbers in ascending order, each {range}"),
         }
@@ -107,7 +107,7 @@ impl Parameter {
             Kind::Choice(words) => words.iter().find(|word| **word == text).map(|word| Value::Choice(word)),
             Kind::Boolean => text.parse().ok().map(Value::Boolean),
             Kind::Integer => text.parse().ok().map(Value::Integer),
-            Kind::Count => text.parse().ok().filter(|count| *count >= 0).map(Value::Integer),
+            Kind::Count(least) => text.parse().ok().filter(|count| *count >= least).map(Value::Integer),
             Kind::Real(range) => text.parse().ok().filter(|value| range.contains(*value)).map(Value::Real),
             Kind::Interval(range) => text.split_once(',').and_then(|(low, high)| {
                 let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);

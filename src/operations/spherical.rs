@@ -207,10 +207,27 @@ pub(crate) const FACTORED: Operation = Operation {
         LOSS_EPSILON,
         parameter("learning_rate", Kind::Real(Range::NOT_NEGATIVE), None, true),
         parameter("weight_decay", Kind::Real(Range::NOT_NEGATIVE), Some("0"), false),
-        parameter("newton_every", Kind::Count, Some("20"), false),
+        parameter("newton_every", Kind::Count(0), Some("20"), false),
         parameter("fold_range", Kind::Interval(Range::POSITIVE), Some("0.1,10"), false),
         IGNORE_INDEX,
         REDUCTION,
         NEED_GRAD,
     ],
+};
+
+pub(crate) const RANK: Operation = Operation {
+    name: "spherical.rank",
+    formula: "rank = 1 + the number of classes whose logit is greater than the target's, hits = rank <= k, of given logits or \
+              of those of a head, without sorting",
+    source: "the rank of the target, as mean rank and recall at k take it",
+    sizes: &[ROWS, CLASSES, WIDTH],
+    tensors: &[
+        input("logits", Elements::Float, LOGITS, Presence::Required(When::NotGiven("hidden"))),
+        input("hidden", Elements::Float, HIDDEN, Presence::Required(When::NotGiven("logits"))),
+        input("weight", Elements::Float, WEIGHT, Presence::Required(When::NotGiven("logits"))),
+        input("targets", Elements::Index, BY_ROW, ALWAYS),
+        output("rank", Elements::Only(Dtype::U32), BY_ROW, ALWAYS),
+        output("hits", Elements::Only(Dtype::U8), BY_ROW, ALWAYS),
+    ],
+    parameters: &[parameter("k", Kind::Count(1), None, true), IGNORE_INDEX],
 };

@@ -7,6 +7,7 @@
 //! | [`softmax_cross_entropy`] | `logits`, `targets` | `loss`, `penalty`, `lse`, `grad_logits` |
 //! | [`factored`] | `weight`, steps of `hidden`, `targets` (`values`) | `weight` after them, `loss`, `grad_hidden` |
 //! | [`linear_cross_entropy`] | `hidden`, `weight`, `targets` (`bias`, `segments`) | `loss`, `penalty`, `lse`, gradients of each |
+//! | [`rank`] | `logits`, or `hidden` and `weight`; `targets` | `rank`, `hits` |
 //!
 //! B is `rows`, D `classes`, d `width`, K `targets_per_row`, S `segments`. mu = s/D, sigma² = q/D - mu², z_k =
 //! (o_k - mu)/sigma. A loss is *spherical* when it depends on o through (s, q, o_c) alone: dL/do_k = L_s + 2 L_q o_k +
@@ -14,7 +15,9 @@
 
 pub mod dense;
 pub mod factored;
+mod head;
 pub mod linear_cross_entropy;
+pub mod rank;
 mod reducer;
 mod rows;
 mod softmax;
@@ -29,6 +32,7 @@ pub use linear_cross_entropy::{
     LinearCrossEntropy, LinearCrossEntropyConfig, LinearCrossEntropyOutputs, LinearCrossEntropyPointers,
     LinearCrossEntropyTensors,
 };
+pub use rank::{Rank, RankConfig, RankOutputs, RankPointers, RankTensors};
 pub use softmax_cross_entropy::{
     SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig, SoftmaxCrossEntropyOutputs, SoftmaxCrossEntropyPointers,
     SoftmaxCrossEntropyTensors,

@@ -5,6 +5,7 @@ mod dense;
 mod devices;
 mod factored;
 mod linear_cross_entropy;
+mod rank;
 mod slices;
 mod softmax_cross_entropy;
 

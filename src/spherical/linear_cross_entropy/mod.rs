@@ -22,10 +22,11 @@ mod reference;
 pub use config::LinearCrossEntropyConfig;
 pub use reference::{Product, ReferenceInputs, ReferenceOutputs, reference};
 
-use self::plan::{Plan, stage_bytes, threads};
+use self::plan::Plan;
+use super::head::{Copies, TILE, are_aligned, blocks_of, stage_bytes, threads};
 use super::reducer::Reducer;
 use super::{SEGMENTS_TENSOR, TARGETS_TENSOR, index_dtype};
-use crate::bindings::{LINEAR_TILE, LinearCrossEntropyParams, ReductionDenominatorParams, ReductionSumParams};
+use crate::bindings::{LinearCrossEntropyParams, ReductionDenominatorParams, ReductionSumParams};
 use crate::check::Span;
 use crate::device::{CudaStream, Kernel, handle_number};
 use crate::fatbin::fatbin;
@@ -63,13 +64,6 @@ pub struct LinearCrossEntropy {
     parts: Parts,
     workspace_bytes: usize,
     number: u64,
-}
-
-/// A kernel for operands whose rows begin at multiples of 16 bytes, and one for any.
-#[derive(Debug)]
-struct Copies {
-    aligned: Kernel,
-    any: Kernel,
 }
 
 #[derive(Debug)]
@@ -215,11 +209,11 @@ impl LinearCrossEntropy {
         config.check()?;
         let LinearCrossEntropyConfig { dtype, rows, width, need_grad, .. } = config;
         let plan = Plan::of(&config);
-        let kernel = |name: &str, bytes| device.kernel(OP, fatbin!("spherical/linear_cross_entropy"), name, bytes);
+        let image = fatbin!("spherical/linear_cross_entropy");
+        let kernel = |name: &str, bytes| device.kernel(OP, image, name, bytes);
         let copies = |name: &str, more| {
             let name = format!("linear_cross_entropy_{dtype}_{name}");
-            let bytes = stage_bytes(dtype) + more;
-            Ok(Copies { aligned: kernel(&name, bytes)?, any: kernel(&format!("{name}_unaligned"), bytes)? })
+            Copies::new(device, OP, image, &name, stage_bytes(dtype) + more)
         };
         let segments = config.segments.map(|_| kernel("linear_cross_entropy_segments", 0)).transpose()?;
         let is_scaled = need_grad && dtype == Dtype::F16;
@@ -361,13 +355,12 @@ impl LinearCrossEntropy {
             penalty: optional(pointers.penalty).cast(),
             rows: rows as u64,
         };
-        let is_aligned = (width * dtype.size()).is_multiple_of(16)
-            && [pointers.hidden, pointers.weight].iter().all(|pointer| pointer.0.is_multiple_of(16));
+        let is_aligned = are_aligned([pointers.hidden, pointers.weight], width, dtype);
         // SAFETY: the caller vouches for the tensors, `check_pointers` for the room of the workspace; each kernel reads and
         // writes what its header says of tensors of these shapes.
         unsafe {
             self.reducer.denominator(stream, &of_the_denominator)?;
-            let grid = blocks_of(self.plan.row_tiles * self.plan.runs)?;
+            let grid = blocks_of(OP, self.plan.row_tiles * self.plan.runs)?;
             self.kernels.forward.choose(is_aligned).launch(OP, stream, grid, threads(dtype), &params)?;
             let grid = [check::to_u32(OP, "rows", rows.div_ceil(FINISH_ROWS))?, 1, 1];
             self.kernels.finish.launch(OP, stream, grid, ROW_THREADS, &params)?;
@@ -378,7 +371,7 @@ impl LinearCrossEntropy {
             self.reducer.sum(stream, &of_the_sum)?;
             if let Some(kernel) = &self.kernels.widen {
                 let blocks = (rows * width).div_ceil(ROW_THREADS as usize).min(MOST_BLOCKS);
-                kernel.launch(OP, stream, blocks_of(blocks)?, ROW_THREADS, &params)?;
+                kernel.launch(OP, stream, blocks_of(OP, blocks)?, ROW_THREADS, &params)?;
             }
             for (begin, count) in self.plan.chunks(classes) {
                 self.launch_chunk(stream, params, (begin, count), is_aligned)?;
@@ -404,19 +397,19 @@ impl LinearCrossEntropy {
         params.chunk_begin = begin as u64;
         let Plan { row_tiles, width_tiles, chunk_run_tiles, .. } = self.plan;
         let threads = threads(self.config.dtype);
-        let tiles = count.div_ceil(LINEAR_TILE as usize);
+        let tiles = count.div_ceil(TILE);
         let of_the_weight = if self.config.has_grad_weight() { tiles * width_tiles } else { 0 };
         let of_the_bias = if self.config.has_grad_bias() { count.div_ceil(threads as usize) } else { 0 };
         // SAFETY: the caller vouches for the tensors and for the workspace.
         unsafe {
-            let blocks = blocks_of(row_tiles * tiles.div_ceil(chunk_run_tiles))?;
+            let blocks = blocks_of(OP, row_tiles * tiles.div_ceil(chunk_run_tiles))?;
             grad_logits.choose(is_aligned).launch(OP, stream, blocks, threads, &params)?;
             if let Some(narrow) = &self.kernels.narrow {
                 let vectors = self.config.rows * self.plan.chunk_classes / 8;
-                let blocks = blocks_of(vectors.div_ceil(ROW_THREADS as usize).min(MOST_BLOCKS))?;
+                let blocks = blocks_of(OP, vectors.div_ceil(ROW_THREADS as usize).min(MOST_BLOCKS))?;
                 narrow.launch(OP, stream, blocks, ROW_THREADS, &params)?;
             }
-            let blocks = blocks_of(of_the_weight + row_tiles * width_tiles + of_the_bias)?;
+            let blocks = blocks_of(OP, of_the_weight + row_tiles * width_tiles + of_the_bias)?;
             products.choose(is_aligned).launch(OP, stream, blocks, threads, &params)
         }
     }
@@ -609,15 +602,4 @@ struct Presence {
     grad_hidden: bool,
     grad_weight: bool,
     grad_bias: bool,
-}
-
-impl Copies {
-    fn choose(&self, is_aligned: bool) -> &Kernel {
-        if is_aligned { &self.aligned } else { &self.any }
-    }
-}
-
-/// So many blocks of tiles.
-fn blocks_of(blocks: usize) -> Result<[u32; 3]> {
-    Ok([check::to_u32(OP, "rows times classes in tiles", blocks)?, 1, 1])
 }

@@ -2,16 +2,13 @@
 
 use super::LinearCrossEntropyConfig;
 use crate::Dtype;
-use crate::bindings::{LINEAR_FOLD, LINEAR_MOST_RUNS, LINEAR_TILE};
+use crate::bindings::{LINEAR_FOLD, LINEAR_MOST_RUNS};
+use crate::spherical::head::{BUSY_BLOCKS, TILE};
 
-const TILE: usize = LINEAR_TILE as usize;
 const FOLD: usize = LINEAR_FOLD as usize;
 
 /// Of the gradients of a chunk's logits: so much stays in the L2 cache of the cards with the least of it.
 const CHUNK_BYTES: usize = 20 << 20;
-
-/// A launch of fewer blocks leaves multiprocessors idle at its end.
-const BUSY_BLOCKS: usize = 432;
 
 /// Tiles, runs and chunks of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +44,6 @@ impl Plan {
         let each = self.chunk_classes;
         (0..classes).step_by(each).map(move |begin| (begin, each.min(classes - begin)))
     }
-}
-
-/// Threads of a block of tiles.
-pub(super) fn threads(dtype: Dtype) -> u32 {
-    if dtype == Dtype::F32 { 256 } else { 128 }
-}
-
-/// Shared memory of its stages.
-pub(super) fn stage_bytes(dtype: Dtype) -> u32 {
-    if dtype == Dtype::F32 { 96 << 10 } else { 64 << 10 }
 }
 
 #[cfg(test)]

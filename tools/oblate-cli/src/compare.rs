@@ -2,13 +2,14 @@
 //! the output's dtype, n the number of terms of its longest matrix-product sum, m the magnitude that the reference carries
 //! with its value, and tiny the least normal number of the dtype; n 2^-24 for inputs in f32, which take three products
 //! each. For f16 and bf16, 4 u of that dtype times the root of the sum of the squared terms more where a computed value is
-//! the operand of a further matrix product. NaN meets NaN, and beyond the dtype infinity is right.
+//! the operand of a further matrix product. NaN meets NaN, and beyond the dtype infinity is right. Integers are right when
+//! they are within their magnitude, which is 0 but where they count what rounding may move.
 
 use std::fmt;
 
 use safetensors::Dtype;
 
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, is_float};
 
 /// An output as the f64 reference has it.
 #[derive(Clone, Debug)]
@@ -30,9 +31,14 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// The values rounded to the dtype, or left in f64.
+    /// The values rounded to the dtype, or left in f64 where it is a float.
     pub fn tensor(&self, unrounded: bool) -> Tensor {
-        Tensor::from_f64(if unrounded { Dtype::F64 } else { self.dtype }, self.shape.clone(), &self.values)
+        let shape = self.shape.clone();
+        match self.dtype {
+            Dtype::U32 => Tensor::from_u32(shape, &self.values.iter().map(|&v| v as u32).collect::<Vec<_>>()),
+            Dtype::U8 => Tensor::new(Dtype::U8, shape, self.values.iter().map(|&v| v as u8).collect()),
+            _ => Tensor::from_f64(if unrounded { Dtype::F64 } else { self.dtype }, shape, &self.values),
+        }
     }
 
     /// An output of which no entry comes of a matrix product.
@@ -59,14 +65,23 @@ impl Expected {
         Self { operands: roots.iter().map(|root| 4.0 * roundoff * root).collect(), ..self }
     }
 
-    /// Makes part `i` of the `parts` along the first axis NaN; of one part, all.
+    /// Makes part `i` of the `parts` along the first axis NaN, of an integer 0; of one part, all.
     pub fn undefine(&mut self, parts: usize, i: usize) {
         let each = self.values.len() / parts.max(1);
-        self.values[i * each..(i + 1) * each].fill(f64::NAN);
+        let part = i * each..(i + 1) * each;
+        if is_float(self.dtype) {
+            self.values[part].fill(f64::NAN);
+        } else {
+            self.values[part.clone()].fill(0.0);
+            self.magnitudes[part].fill(0.0);
+        }
     }
 
     /// How far entry `i` of an output may be from its value.
     pub fn bound(&self, i: usize) -> f64 {
+        if !is_float(self.dtype) {
+            return self.magnitudes[i] + 0.5;
+        }
         let format = Format::of(self.dtype);
         let sums = 1e-5 + self.terms as f64 * self.per_term;
         let operands = self.operands.get(i).copied().unwrap_or(0.0);
@@ -113,7 +128,7 @@ impl fmt::Display for Mismatch {
 /// When the two have not the same shape and dtype: a device writes what the card says.
 pub fn compare(tensor: &str, got: &Tensor, expected: &Expected) -> Comparison {
     assert_eq!((got.dtype(), got.shape()), (expected.dtype, expected.shape.as_slice()), "{tensor}");
-    let largest = Format::of(expected.dtype).largest;
+    let largest = if is_float(expected.dtype) { Format::of(expected.dtype).largest } else { f64::INFINITY };
     let mut comparison = Comparison::default();
     for (i, &want) in expected.values.iter().enumerate() {
         let (have, bound) = (got.at(i), expected.bound(i));
@@ -239,6 +254,14 @@ mod tests {
         assert_eq!(wrong(Dtype::F16, infinity, &[infinity, 65504.0]), [false, true]);
         assert_eq!(wrong(Dtype::F16, 65510.0, &[infinity, 65504.0]), [false, false]); // rounds to either
         assert_eq!(wrong(Dtype::F16, 1e4, &[infinity]), [true]);
+    }
+
+    #[test]
+    fn integers_are_exact_but_for_what_they_may_move_by() {
+        let expected = Expected::new(Dtype::U32, vec![2], vec![3.0, 3.0], vec![0.0, 2.0]);
+        let wrong = |a, b| compare("rank", &Tensor::from_u32([2], &[a, b]), &expected).wrong;
+        assert_eq!([wrong(3, 5), wrong(4, 1), wrong(2, 0), wrong(3, 6)], [0, 1, 2, 1]);
+        assert_eq!(expected.tensor(true), Tensor::from_u32([2], &[3, 3]));
     }
 
     #[test]

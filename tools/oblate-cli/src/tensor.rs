@@ -27,6 +27,7 @@ pub fn dtype_of(dtype: oblate::Dtype) -> Dtype {
         oblate::Dtype::Bf16 => Dtype::BF16,
         oblate::Dtype::I64 => Dtype::I64,
         oblate::Dtype::U32 => Dtype::U32,
+        oblate::Dtype::U8 => Dtype::U8,
         other => panic!("{other} is not known to the command line"),
     }
 }

@@ -4,6 +4,7 @@
 mod factored;
 mod fill;
 mod linear_cross_entropy;
+mod rank;
 mod real;
 mod spherical;
 
@@ -47,6 +48,7 @@ enum Ingredients {
     Spherical(spherical::Ingredients),
     LinearCrossEntropy(linear_cross_entropy::Ingredients),
     Factored(factored::Ingredients),
+    Rank(rank::Ingredients),
     Real(real::Ingredients),
 }
 
@@ -72,6 +74,7 @@ impl Recipe {
             Ingredients::Spherical(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::LinearCrossEntropy(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::Factored(ingredients) => ingredients.build(&self.name, seed),
+            Ingredients::Rank(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::Real(ingredients) => ingredients.build(self.dtype),
         };
         Case { name: self.name.clone(), operation: self.operation, dtype: self.dtype, parameters, tensors }
@@ -90,6 +93,7 @@ pub fn all() -> Vec<Recipe> {
     }
     recipes.extend(dtypes.into_iter().flat_map(linear_cross_entropy::recipes));
     recipes.extend(factored::recipes());
+    recipes.extend(dtypes.into_iter().flat_map(rank::recipes));
     recipes
 }
 
@@ -111,13 +115,17 @@ pub fn tensors(operation: &str, sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> 
     if operation == factored::OPERATION {
         return factored::tensors(sizes);
     }
+    if operation == rank::OPERATION {
+        return rank::tensors(sizes, dtype);
+    }
     assert!(spherical::OPERATIONS.contains(&operation), "{operation} has no cases");
     spherical::tensors(sizes, dtype)
 }
 
 /// What `of` takes: the families that have cases, and their operations.
 pub fn names() -> Vec<String> {
-    let operations = || spherical::OPERATIONS.into_iter().chain([linear_cross_entropy::OPERATION]);
+    let others = [linear_cross_entropy::OPERATION, factored::OPERATION, rank::OPERATION];
+    let operations = || spherical::OPERATIONS.into_iter().chain(others);
     let families = operations().filter_map(|name| name.split('.').next());
     let mut names: Vec<String> = families.chain(operations()).map(str::to_owned).collect();
     names.dedup();

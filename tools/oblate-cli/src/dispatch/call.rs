@@ -211,6 +211,7 @@ impl Call {
             When::Set(parameter) => value(parameter).is_some(),
             When::Rank(tensor, rank) => self.tensors.get(tensor).is_some_and(|tensor| tensor.shape().len() == rank),
             When::Given(tensor) => self.tensors.contains_key(tensor),
+            When::NotGiven(tensor) => !self.tensors.contains_key(tensor),
             When::All(conditions) => conditions.iter().all(|condition| self.holds(*condition)),
             _ => true,
         }
@@ -250,6 +251,7 @@ pub fn condition(when: When) -> Option<String> {
         When::Set(parameter) => format!("when {parameter} is set"),
         When::Rank(tensor, rank) => format!("when {tensor} has {rank} dimensions"),
         When::Given(tensor) => format!("when {tensor} is given"),
+        When::NotGiven(tensor) => format!("when {tensor} is not given"),
         When::All(conditions) => {
             let words: Vec<String> = conditions.iter().filter_map(|when| condition(*when)).collect();
             (!words.is_empty()).then(|| words.join(" and "))?

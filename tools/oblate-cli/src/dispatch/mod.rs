@@ -6,6 +6,7 @@ mod dense;
 mod factored;
 mod linear_cross_entropy;
 mod memory;
+mod rank;
 mod softmax_cross_entropy;
 mod wrong_data;
 
@@ -68,11 +69,12 @@ pub struct Model {
 }
 
 /// Every operation, in the order of the cards.
-const OPERATIONS: [&dyn Operation; 4] = [
+const OPERATIONS: [&dyn Operation; 5] = [
     &dense::Dense,
     &softmax_cross_entropy::SoftmaxCrossEntropy,
     &linear_cross_entropy::LinearCrossEntropy,
     &factored::Factored,
+    &rank::Rank,
 ];
 
 /// The operation of a name, and its card.

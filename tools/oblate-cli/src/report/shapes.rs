@@ -13,6 +13,7 @@ const DENSE: &str = "spherical.dense";
 const SOFTMAX: &str = "spherical.softmax_cross_entropy";
 const LINEAR: &str = "spherical.linear_cross_entropy";
 const FACTORED: &str = "spherical.factored";
+const RANK: &str = "spherical.rank";
 
 /// What `oblate report OPERATION` counts when nothing is set.
 pub(super) fn defaults(operation: &str) -> &'static [(&'static str, &'static str)] {
@@ -26,6 +27,7 @@ pub(super) fn defaults(operation: &str) -> &'static [(&'static str, &'static str
             ("width", "96"),
             ("dtype", "f32"),
         ],
+        RANK => &[("k", "10"), ("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
         LINEAR => &[("rows", "256"), ("classes", "1000"), ("width", "96"), ("dtype", "bf16")],
         _ => &[("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
     }
@@ -45,6 +47,10 @@ const fn linear(set: &'static [(&'static str, &'static str)]) -> Shape {
 
 const fn factored(set: &'static [(&'static str, &'static str)]) -> Shape {
     Shape { operation: FACTORED, set }
+}
+
+const fn rank(set: &'static [(&'static str, &'static str)]) -> Shape {
+    Shape { operation: RANK, set }
 }
 
 /// Each variant of the kernels, short rows of several lengths, the vocabularies whose rows begin between two vectors beside
@@ -96,4 +102,10 @@ pub const SHAPES: &[Shape] = &[
     linear(&[("need_grad_weight", "false")]),
     factored(&[]),
     factored(&[("rows", "64"), ("width", "24"), ("loss", "squared_error")]),
+    rank(&[]),
+    rank(&[("rows", "64"), ("classes", "131072")]),
+    rank(&[("rows", "1024"), ("classes", "1000"), ("dtype", "f16")]),
+    rank(&[("rows", "4096"), ("classes", "10"), ("dtype", "f32")]),
+    rank(&[("rows", "256"), ("classes", "1000"), ("width", "96")]),
+    rank(&[("rows", "256"), ("classes", "1000"), ("width", "96"), ("dtype", "f32")]),
 ];

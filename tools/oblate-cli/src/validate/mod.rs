@@ -10,6 +10,7 @@ use crate::dispatch::{self, Call, Operation, WrongData};
 use crate::effort::Effort;
 use crate::hash::fnv1a;
 use crate::place::{Placement, Session, record};
+use crate::tensor::is_float;
 use crate::{Result, Tensors};
 
 /// What became of one case.
@@ -34,6 +35,8 @@ pub struct Output {
     pub tensor: String,
     /// The largest error over its bound.
     pub worst: f64,
+    /// Whether its entries are integers, whose bounds are narrow by themselves.
+    pub is_integer: bool,
     /// A hash of its bits, in hexadecimal.
     pub digest: String,
 }
@@ -177,6 +180,7 @@ impl Prepared {
             outcome.outputs.push(Output {
                 tensor: (*tensor).to_owned(),
                 worst: comparison.worst,
+                is_integer: !is_float(expected.dtype),
                 digest: format!("{:016x}", fnv1a(got.bytes().iter().copied())),
             });
             if let Some(first) = comparison.first {

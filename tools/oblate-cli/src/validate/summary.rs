@@ -73,7 +73,7 @@ pub struct Worst {
     pub ratio: f64,
     /// The case.
     pub case: String,
-    /// Whether no case comes within a factor of 1,000 of the bound.
+    /// Whether no case comes within a factor of 1,000 of the bound, which integers need not.
     pub too_wide: bool,
 }
 
@@ -103,10 +103,11 @@ impl Summary {
             let worst = group.worst.entry(output.tensor.clone()).or_insert_with(|| Worst {
                 ratio: 0.0,
                 case: outcome.name.clone(),
-                too_wide: true,
+                too_wide: !output.is_integer,
             });
             if output.worst > worst.ratio {
-                *worst = Worst { ratio: output.worst, case: outcome.name.clone(), too_wide: output.worst < TOO_WIDE };
+                let too_wide = output.worst < TOO_WIDE && !output.is_integer;
+                *worst = Worst { ratio: output.worst, case: outcome.name.clone(), too_wide };
             }
         }
         if !outcome.passed() {
