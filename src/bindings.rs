@@ -34,6 +34,8 @@ pub const FACTORED_MOST_SLICES: u32 = 256;
 pub const FACTORED_LARGEST: u32 = 0;
 pub const FACTORED_LEAST: u32 = 1;
 pub const FACTORED_INVERSE_ERROR: u32 = 2;
+pub const LINEAR_THREADS: u32 = 256;
+pub const LINEAR_PART_ROWS: u32 = 16;
 pub const RANK_THREADS: u32 = 256;
 pub const RANK_LANES_BYTES: u32 = 8192;
 pub const RANK_PART_BYTES: u32 = 16384;
@@ -277,6 +279,129 @@ const _: () = {
     ["Offset of field: FactoredParams::epsilon"][::core::mem::offset_of!(FactoredParams, epsilon) - 456usize];
     ["Offset of field: FactoredParams::eta"][::core::mem::offset_of!(FactoredParams, eta) - 460usize];
     ["Offset of field: FactoredParams::rho"][::core::mem::offset_of!(FactoredParams, rho) - 464usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct LinearParams {
+    /// f [rows, width]
+    pub hidden: *const ::core::ffi::c_void,
+    /// f [classes, width]
+    pub weight: *const ::core::ffi::c_void,
+    /// i64 or u32 [rows, targets_per_row]
+    pub targets: *const ::core::ffi::c_void,
+    /// f32 [rows, targets_per_row]; null: ones
+    pub values: *const f32,
+    /// f32 [rows]; null: ones
+    pub row_weights: *const f32,
+    /// f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+    pub grad_loss: *const f32,
+    /// f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+    pub denominator: *const f32,
+    /// f32 [width, gram_stride], given or formed
+    pub gram: *const f32,
+    /// f32 [width], given or formed
+    pub row_sum: *const f32,
+    /// f32 [width, gram_stride]; null: given
+    pub formed_gram: *mut f32,
+    /// f32 [width]; null: given
+    pub formed_row_sum: *mut f32,
+    /// f64 [slices, width], workspace: of the weight's columns
+    pub sums: *mut f64,
+    /// f32 [splits, pairs, LINEAR_TILE, LINEAR_TILE], workspace
+    pub partials: *mut f32,
+    /// f32 [rows, stride], workspace: hidden gram
+    pub products: *mut f32,
+    /// f32 [rows, targets_per_row], workspace: of the targets' gradients
+    pub excesses: *mut f32,
+    /// f32 [rows]: row losses times row_weights
+    pub loss: *mut f32,
+    /// f32 [rows]; null: not wanted
+    pub s: *mut f32,
+    /// f32 [rows]; null: not wanted
+    pub q: *mut f32,
+    /// f32 [rows, targets_per_row]; null: not wanted
+    pub target_logits: *mut f32,
+    /// f [rows, width]; null: not wanted
+    pub grad_hidden: *mut ::core::ffi::c_void,
+    /// see common/status.h
+    pub status: *mut Status,
+    pub rows: u64,
+    pub classes: u64,
+    pub width: u64,
+    /// 1 for targets [rows]
+    pub targets_per_row: u64,
+    /// from one row of products to the next
+    pub stride: u64,
+    /// and of gram
+    pub gram_stride: u64,
+    /// of a split
+    pub split_classes: u64,
+    /// entries equal to it are dropped
+    pub ignore_index: i64,
+    pub slices: u32,
+    pub splits: u32,
+    /// 1: the Gram of the weight's rows about their mean
+    pub gram_is_centred: u32,
+    /// LOSS_*
+    pub loss_kind: u32,
+    /// INDEX_*
+    pub index_dtype: u32,
+    pub grad_loss_stride: u32,
+    /// what status.tensor shall say
+    pub targets_tensor: u32,
+    /// z: > 0
+    pub a: f32,
+    /// z
+    pub b: f32,
+    /// log_spherical_softmax: > 0
+    pub epsilon: f32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of LinearParams"][::core::mem::size_of::<LinearParams>() - 272usize];
+    ["Alignment of LinearParams"][::core::mem::align_of::<LinearParams>() - 8usize];
+    ["Offset of field: LinearParams::hidden"][::core::mem::offset_of!(LinearParams, hidden) - 0usize];
+    ["Offset of field: LinearParams::weight"][::core::mem::offset_of!(LinearParams, weight) - 8usize];
+    ["Offset of field: LinearParams::targets"][::core::mem::offset_of!(LinearParams, targets) - 16usize];
+    ["Offset of field: LinearParams::values"][::core::mem::offset_of!(LinearParams, values) - 24usize];
+    ["Offset of field: LinearParams::row_weights"][::core::mem::offset_of!(LinearParams, row_weights) - 32usize];
+    ["Offset of field: LinearParams::grad_loss"][::core::mem::offset_of!(LinearParams, grad_loss) - 40usize];
+    ["Offset of field: LinearParams::denominator"][::core::mem::offset_of!(LinearParams, denominator) - 48usize];
+    ["Offset of field: LinearParams::gram"][::core::mem::offset_of!(LinearParams, gram) - 56usize];
+    ["Offset of field: LinearParams::row_sum"][::core::mem::offset_of!(LinearParams, row_sum) - 64usize];
+    ["Offset of field: LinearParams::formed_gram"][::core::mem::offset_of!(LinearParams, formed_gram) - 72usize];
+    ["Offset of field: LinearParams::formed_row_sum"][::core::mem::offset_of!(LinearParams, formed_row_sum) - 80usize];
+    ["Offset of field: LinearParams::sums"][::core::mem::offset_of!(LinearParams, sums) - 88usize];
+    ["Offset of field: LinearParams::partials"][::core::mem::offset_of!(LinearParams, partials) - 96usize];
+    ["Offset of field: LinearParams::products"][::core::mem::offset_of!(LinearParams, products) - 104usize];
+    ["Offset of field: LinearParams::excesses"][::core::mem::offset_of!(LinearParams, excesses) - 112usize];
+    ["Offset of field: LinearParams::loss"][::core::mem::offset_of!(LinearParams, loss) - 120usize];
+    ["Offset of field: LinearParams::s"][::core::mem::offset_of!(LinearParams, s) - 128usize];
+    ["Offset of field: LinearParams::q"][::core::mem::offset_of!(LinearParams, q) - 136usize];
+    ["Offset of field: LinearParams::target_logits"][::core::mem::offset_of!(LinearParams, target_logits) - 144usize];
+    ["Offset of field: LinearParams::grad_hidden"][::core::mem::offset_of!(LinearParams, grad_hidden) - 152usize];
+    ["Offset of field: LinearParams::status"][::core::mem::offset_of!(LinearParams, status) - 160usize];
+    ["Offset of field: LinearParams::rows"][::core::mem::offset_of!(LinearParams, rows) - 168usize];
+    ["Offset of field: LinearParams::classes"][::core::mem::offset_of!(LinearParams, classes) - 176usize];
+    ["Offset of field: LinearParams::width"][::core::mem::offset_of!(LinearParams, width) - 184usize];
+    ["Offset of field: LinearParams::targets_per_row"]
+        [::core::mem::offset_of!(LinearParams, targets_per_row) - 192usize];
+    ["Offset of field: LinearParams::stride"][::core::mem::offset_of!(LinearParams, stride) - 200usize];
+    ["Offset of field: LinearParams::gram_stride"][::core::mem::offset_of!(LinearParams, gram_stride) - 208usize];
+    ["Offset of field: LinearParams::split_classes"][::core::mem::offset_of!(LinearParams, split_classes) - 216usize];
+    ["Offset of field: LinearParams::ignore_index"][::core::mem::offset_of!(LinearParams, ignore_index) - 224usize];
+    ["Offset of field: LinearParams::slices"][::core::mem::offset_of!(LinearParams, slices) - 232usize];
+    ["Offset of field: LinearParams::splits"][::core::mem::offset_of!(LinearParams, splits) - 236usize];
+    ["Offset of field: LinearParams::gram_is_centred"]
+        [::core::mem::offset_of!(LinearParams, gram_is_centred) - 240usize];
+    ["Offset of field: LinearParams::loss_kind"][::core::mem::offset_of!(LinearParams, loss_kind) - 244usize];
+    ["Offset of field: LinearParams::index_dtype"][::core::mem::offset_of!(LinearParams, index_dtype) - 248usize];
+    ["Offset of field: LinearParams::grad_loss_stride"]
+        [::core::mem::offset_of!(LinearParams, grad_loss_stride) - 252usize];
+    ["Offset of field: LinearParams::targets_tensor"][::core::mem::offset_of!(LinearParams, targets_tensor) - 256usize];
+    ["Offset of field: LinearParams::a"][::core::mem::offset_of!(LinearParams, a) - 260usize];
+    ["Offset of field: LinearParams::b"][::core::mem::offset_of!(LinearParams, b) - 264usize];
+    ["Offset of field: LinearParams::epsilon"][::core::mem::offset_of!(LinearParams, epsilon) - 268usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

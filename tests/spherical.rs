@@ -53,6 +53,11 @@ fn linear_cross_entropy() {
 }
 
 #[test]
+fn linear() {
+    passes("spherical.linear");
+}
+
+#[test]
 fn rank() {
     passes("spherical.rank");
 }

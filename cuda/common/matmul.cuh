@@ -5,8 +5,8 @@
 //
 // Operands  f = f16 or bf16: mma.m16n8k16 with f32 sums. f = f32: three tf32 products, lo hi + hi lo + hi hi, so that a
 //           product is right to 2^-20.5 of its magnitude. Each operand lies with k contiguous ([M, K], [N, K]) or with k
-//           strided ([K, M], [K, N]): NT, NN and TN are all there; or B is `Gathered` from rows of a matrix by their numbers.
-//           Any M, N, K, stride and element-aligned base.
+//           strided ([K, M], [K, N]): NT, NN and TN are all there. Any M, N, K, stride and element-aligned base. Of MatmulOf an
+//           operand may be `Gathered` from rows of a matrix by their numbers, or `Widened` from 16 bits to f32.
 // Pipeline  S stages of shared memory, filled S - 1 steps ahead by cp.async of 16 bytes, zero beyond the matrix; one barrier
 //           per step of BK. Rows of a stage are swizzled by chunks of 16 bytes: neither the copies nor ldmatrix (or, of f32
 //           with k strided, the 4-byte loads) meet on a bank. An operand whose rows do not begin at multiples of 16 bytes
@@ -68,7 +68,7 @@ struct Small : Tile<64, 64, 2, 2, 4> {};
 // k stride + i.
 template <class f, bool K_STRIDED_>
 struct Operand {
-  static constexpr bool K_STRIDED = K_STRIDED_;
+  static constexpr bool K_STRIDED = K_STRIDED_, IS_COMPUTED = false;
   const f* at;
   uint64_t stride;
   uint32_t rows, depth;
@@ -87,7 +87,7 @@ struct Operand {
 constexpr uint32_t NO_ROW = 0xffffffffu;
 template <class f>
 struct Gathered {
-  static constexpr bool K_STRIDED = false;
+  static constexpr bool K_STRIDED = false, IS_COMPUTED = false;
   const f* at;
   uint64_t stride;
   uint32_t matrix_rows, depth;
@@ -108,6 +108,21 @@ struct Gathered {
   __device__ __forceinline__ const f* end() const {
     return matrix_rows == 0 ? at : at + (matrix_rows - 1) * stride + depth;
   }
+};
+
+// A matrix of f that is multiplied as f32, as Operand lays it out, and less a mean for each row where there are `means`: those
+// of a tile's rows, in shared memory, there before `tiles`, which then has one tile. It goes through registers.
+template <class f, bool K_STRIDED_>
+struct Widened {
+  static constexpr bool K_STRIDED = K_STRIDED_, IS_COMPUTED = true;
+  const f* at;
+  uint64_t stride;
+  uint32_t rows, depth;
+  const float* means;
+
+  __device__ __forceinline__ Widened(const f* at, uint64_t rows, uint64_t depth, uint64_t stride,
+                                     const float* means = nullptr)
+      : at(at), stride(stride), rows(static_cast<uint32_t>(rows)), depth(static_cast<uint32_t>(depth)), means(means) {}
 };
 
 // One operand's part of a stage: lines of 16-byte chunks, line i of them row i, or with k strided its line k.
@@ -312,22 +327,75 @@ __device__ __forceinline__ void store(const TileSums<Tile>& sums, out* to, uint6
   }
 }
 
+// The same of what is computed on the way: copy(i, chunk).
+template <class f, class S, bool K_STRIDED, int THREADS, int BK>
+struct Source<float, S, Widened<f, K_STRIDED>, THREADS, BK> : ChunksOfThread<S, THREADS> {
+  using ChunksOfThread<S, THREADS>::LINE_STEP;
+  using ChunksOfThread<S, THREADS>::EACH;
+  using O = Widened<f, K_STRIDED>;
+  static constexpr int PER_CHUNK = S::PER_CHUNK;
+  const f* at;
+  int lines, within;
+  float means[PER_CHUNK];
+
+  __device__ __forceinline__ Source(const O& o, uint64_t i0) {
+    const int line = threadIdx.x / S::CHUNKS, element = threadIdx.x % S::CHUNKS * PER_CHUNK;
+    const int rows = o.rows - static_cast<uint32_t>(i0), depth = o.depth;
+    at = o.at + (K_STRIDED ? line * o.stride + (i0 + element) : (i0 + line) * o.stride + element);
+    lines = (K_STRIDED ? depth : rows) - line;
+    within = (K_STRIDED ? rows : depth) - element;
+#pragma unroll
+    for (int e = 0; e < PER_CHUNK; ++e)
+      means[e] = K_STRIDED && o.means != nullptr && e < within ? o.means[element + e] : 0.f;
+  }
+  __device__ __forceinline__ void step(const O& o) {
+    at += K_STRIDED ? BK * o.stride : BK;
+    (K_STRIDED ? lines : within) -= BK;
+  }
+  template <class Copy>
+  __device__ __forceinline__ void each(const O& o, Copy&& copy) const {
+    const uint64_t line_step = LINE_STEP * o.stride;
+    const f* from = at;
+#pragma unroll
+    for (int c = 0; c < EACH; ++c, from += line_step) {
+      const int count = c * LINE_STEP < lines ? within : 0;
+      float x[PER_CHUNK] = {};
+      if (count >= PER_CHUNK && reinterpret_cast<uintptr_t>(from) % (PER_CHUNK * sizeof(f)) == 0) {
+        f elements[PER_CHUNK];
+        if constexpr (sizeof(f) == 4) {
+          const uint4 vector = __ldg(reinterpret_cast<const uint4*>(from));
+          memcpy(elements, &vector, sizeof elements);
+        } else {
+          const uint2 vector = __ldg(reinterpret_cast<const uint2*>(from));
+          memcpy(elements, &vector, sizeof elements);
+        }
+#pragma unroll
+        for (int e = 0; e < PER_CHUNK; ++e) x[e] = widen(elements[e]) - means[e];
+      } else {
+#pragma unroll
+        for (int e = 0; e < PER_CHUNK; ++e) x[e] = e < count ? widen(from[e]) - means[e] : 0.f;
+      }
+      copy(c, narrow_vector<float>(x));
+    }
+  }
+};
+
 // `ALIGNED`: both bases and strides are multiples of 16 bytes. `ARE_TF32`: the operands are f32 that tf32 holds, so that one
 // product is enough.
-template <class Tile_, class f, bool A_STRIDED, bool B_STRIDED, bool ALIGNED, bool ARE_TF32 = false,
-          class B_ = Operand<f, B_STRIDED>>
-class Matmul {
+template <class Tile_, class f, class A_, class B_, bool ALIGNED, bool ARE_TF32 = false>
+class MatmulOf {
  public:
   using Tile = Tile_;
   using Sums = TileSums<Tile>;
-  using A = Operand<f, A_STRIDED>;
+  using A = A_;
   using B = B_;
+  static constexpr bool A_STRIDED = A::K_STRIDED, B_STRIDED = B::K_STRIDED;
   using StageA = Stage<f, Tile::BM, Tile::BK, A_STRIDED>;
   using StageB = Stage<f, Tile::BN, Tile::BK, B_STRIDED>;
   static constexpr int STAGE_BYTES = StageA::BYTES + StageB::BYTES;
   static constexpr int SHARED_BYTES = Tile::STAGES * STAGE_BYTES;
 
-  __device__ __forceinline__ Matmul(void* stages, const A& a, const B& b)
+  __device__ __forceinline__ MatmulOf(void* stages, const A& a, const B& b)
       : a(a), b(b), stages(static_cast<char*>(stages)), base(static_cast<uint32_t>(__cvta_generic_to_shared(stages))) {}
 
   // The tile whose first element is (m0, n0), and the count - 1 to the right of it: `done` has each one's sums.
@@ -415,15 +483,19 @@ class Matmul {
   template <class S, class O, class From>
   __device__ __forceinline__ void load(const O& o, const From& from, int to) {
     const uint32_t first = to + S::offset(threadIdx.x / S::CHUNKS, threadIdx.x % S::CHUNKS);
-    from.each(o, [&](int c, const f* at, int count) {
-      const uint32_t offset = first + c * From::LINE_STEP * S::CHUNKS * 16;
-      if constexpr (ALIGNED) {
-        constexpr int BYTES = sizeof(f);
-        cp_async_16_or_zero(base + offset, at, count * BYTES);
-      } else {
-        *reinterpret_cast<uint4*>(stages + offset) = gather_chunk(at, count, o.at, o.end());
-      }
-    });
+    const auto offset = [&](int c) { return first + c * From::LINE_STEP * S::CHUNKS * 16; };
+    if constexpr (O::IS_COMPUTED) {
+      from.each(o, [&](int c, uint4 chunk) { store_vector(stages + offset(c), chunk); });
+    } else {
+      from.each(o, [&](int c, const f* at, int count) {
+        if constexpr (ALIGNED) {
+          constexpr int BYTES = sizeof(f);
+          cp_async_16_or_zero(base + offset(c), at, count * BYTES);
+        } else {
+          *reinterpret_cast<uint4*>(stages + offset(c)) = gather_chunk(at, count, o.at, o.end());
+        }
+      });
+    }
   }
 
   // Where a lane reads an operand's first fragment of a stage; that of other rows and k is an exclusive or, since neither
@@ -505,6 +577,9 @@ class Matmul {
     for (int j = 0; j < 2 * PAIRS; ++j) mma_16x8x8_tf32(sums.at[i][j], hi, b_hi[j / 2][j % 2], b_hi[j / 2][j % 2 + 2]);
   }
 };
+
+template <class Tile, class f, bool A_STRIDED, bool B_STRIDED, bool ALIGNED, bool ARE_TF32 = false>
+using Matmul = MatmulOf<Tile, f, Operand<f, A_STRIDED>, Operand<f, B_STRIDED>, ALIGNED, ARE_TF32>;
 
 // A tile's place in the grid of tiles.
 struct TileAt {

@@ -23,7 +23,7 @@ namespace oblate {
 template <class f, bool ALIGNED>
 using Logits = Matmul<Medium<f>, f, false, false, ALIGNED>;
 template <class f, bool ALIGNED>
-using TargetLogits = Matmul<Small<f>, f, false, false, ALIGNED, false, Gathered<f>>;
+using TargetLogits = MatmulOf<Small<f>, f, Operand<f, false>, Gathered<f>, ALIGNED>;
 constexpr int TILE = LINEAR_TILE;
 
 // The target of a row, NO_TARGET where it has none. `reports` is true of one thread a row.

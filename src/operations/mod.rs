@@ -17,12 +17,12 @@ mod spherical;
 pub use dimension::Dimension;
 pub use nearest::nearest;
 pub use parameter::{Kind, Parameter, Parameters, Range, Value};
-pub(crate) use spherical::{DENSE, FACTORED, LINEAR_CROSS_ENTROPY, RANK, SOFTMAX_CROSS_ENTROPY};
+pub(crate) use spherical::{DENSE, FACTORED, LINEAR, LINEAR_CROSS_ENTROPY, RANK, SOFTMAX_CROSS_ENTROPY};
 
 use crate::{Dtype, Error, Result};
 
 /// Every operation of the library.
-pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY, FACTORED, RANK];
+pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY, LINEAR, FACTORED, RANK];
 
 /// The card of an operation.
 ///
@@ -260,6 +260,17 @@ mod tests {
              row_weights? Only(F32) [T,B]; grad_loss? Only(F32) [T,B] [T]"
         );
         assert_eq!(outputs, "weight Only(F32) [D,d]; loss Only(F32) [T,B] [T]; grad_hidden? Only(F32) [T,B,d]");
+        let (inputs, outputs) = tensors("spherical.linear");
+        assert_eq!(
+            inputs,
+            "hidden Float [B,d]; weight Float [D,d]; targets Index [B] [B,K]; values? Only(F32) [B,K]; \
+             gram? Only(F32) [d,d]; row_sum? Only(F32) [d]; row_weights? Only(F32) [B]; grad_loss? Only(F32) [B] []"
+        );
+        assert_eq!(
+            outputs,
+            "loss Only(F32) [B] []; s Only(F32) [B]; q Only(F32) [B]; target_logits Only(F32) [B,1] [B,K]; \
+             grad_hidden? Float [B,d]"
+        );
         let (inputs, outputs) = tensors("spherical.rank");
         assert_eq!(inputs, "logits? Float [B,D]; hidden? Float [B,d]; weight? Float [D,d]; targets Index [B]");
         assert_eq!(outputs, "rank Only(U32) [B]; hits Only(U8) [B]");

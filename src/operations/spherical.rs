@@ -1,6 +1,6 @@
 //! The cards of the family `spherical`.
 
-use super::Dimension::{More, Of};
+use super::Dimension::{Exactly, More, Of};
 use super::{Elements, Kind, Operation, Parameter, Presence, Range, Role, Shape, Size, Tensor, When};
 use crate::Dtype;
 
@@ -56,6 +56,23 @@ const LOSS_A: Parameter = parameter("a", Kind::Real(Range::POSITIVE), Some("1"),
 const LOSS_B: Parameter = parameter("b", Kind::Real(Range::ALL), Some("0"), false);
 const LOSS_EPSILON: Parameter = parameter("epsilon", Kind::Real(Range::POSITIVE), Some("1e-2"), false);
 
+/// One target a row, or several with values.
+const TARGETS: Tensor = input(
+    "targets",
+    Elements::Index,
+    &[
+        Shape { dimensions: &[Of("B")], when: When::Chosen },
+        Shape { dimensions: &[Of("B"), Of("K")], when: When::Chosen },
+    ],
+    ALWAYS,
+);
+const VALUES: Tensor = input(
+    "values",
+    F32,
+    &[Shape { dimensions: &[Of("B"), Of("K")], when: When::Always }],
+    Presence::Required(When::Rank("targets", 2)),
+);
+
 // What every softmax of the family has beside that.
 const PENALTY: Tensor = output("penalty", F32, REDUCED, Presence::Required(When::Set("lse_penalty")));
 const LSE: Tensor = output("lse", F32, BY_ROW, ALWAYS);
@@ -67,28 +84,7 @@ pub(crate) const DENSE: Operation = Operation {
     formula: "a loss of a row's logits o that sees them through s = sum o_k, q = sum o_k^2 and the target's o_c alone",
     source: "de Brebisson and Vincent 2016 (The Z-loss; An exploration of softmax alternatives)",
     sizes: &[ROWS, CLASSES, TARGETS_PER_ROW],
-    tensors: &[
-        LOGITS_TENSOR,
-        input(
-            "targets",
-            Elements::Index,
-            &[
-                Shape { dimensions: &[Of("B")], when: When::Chosen },
-                Shape { dimensions: &[Of("B"), Of("K")], when: When::Chosen },
-            ],
-            ALWAYS,
-        ),
-        input(
-            "values",
-            F32,
-            &[Shape { dimensions: &[Of("B"), Of("K")], when: When::Always }],
-            Presence::Required(When::Rank("targets", 2)),
-        ),
-        ROW_WEIGHTS,
-        GRAD_LOSS,
-        LOSS,
-        GRAD_LOGITS,
-    ],
+    tensors: &[LOGITS_TENSOR, TARGETS, VALUES, ROW_WEIGHTS, GRAD_LOSS, LOSS, GRAD_LOGITS],
     parameters: &[LOSS_KIND, LOSS_A, LOSS_B, LOSS_EPSILON, IGNORE_INDEX, REDUCTION, NEED_GRAD],
 };
 
@@ -230,4 +226,36 @@ pub(crate) const RANK: Operation = Operation {
         output("hits", Elements::Only(Dtype::U8), BY_ROW, ALWAYS),
     ],
     parameters: &[parameter("k", Kind::Count(1), None, true), IGNORE_INDEX],
+};
+
+pub(crate) const LINEAR: Operation = Operation {
+    name: "spherical.linear",
+    formula: "a spherical loss of the logits hidden weight', and its gradient by hidden, by way of the Gram W'W and the row sum \
+              W'1: no logits but the targets', and no cost that grows with rows times classes",
+    source: "Vincent, de Brebisson, Bouthillier 2015 (Efficient Exact Gradient Update), de Brebisson and Vincent 2016",
+    sizes: &[ROWS, CLASSES, WIDTH, TARGETS_PER_ROW],
+    tensors: &[
+        input("hidden", Elements::Float, HIDDEN, ALWAYS),
+        input("weight", Elements::Float, WEIGHT, ALWAYS),
+        TARGETS,
+        VALUES,
+        input("gram", F32, &[Shape { dimensions: &[Of("d"), Of("d")], when: When::Always }], Presence::Optional),
+        input("row_sum", F32, &[Shape { dimensions: &[Of("d")], when: When::Always }], Presence::Optional),
+        ROW_WEIGHTS,
+        GRAD_LOSS,
+        LOSS,
+        output("s", F32, BY_ROW, ALWAYS),
+        output("q", F32, BY_ROW, ALWAYS),
+        output(
+            "target_logits",
+            F32,
+            &[
+                Shape { dimensions: &[Of("B"), Exactly(1)], when: When::Rank("targets", 1) },
+                Shape { dimensions: &[Of("B"), Of("K")], when: When::Rank("targets", 2) },
+            ],
+            ALWAYS,
+        ),
+        output("grad_hidden", Elements::Float, HIDDEN, Presence::Required(WANTS_GRAD)),
+    ],
+    parameters: &[LOSS_KIND, LOSS_A, LOSS_B, LOSS_EPSILON, IGNORE_INDEX, REDUCTION, NEED_GRAD],
 };

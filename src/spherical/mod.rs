@@ -6,6 +6,7 @@
 //! | [`dense`] | `logits`, `targets` (`values`) | `loss`, `grad_logits` |
 //! | [`softmax_cross_entropy`] | `logits`, `targets` | `loss`, `penalty`, `lse`, `grad_logits` |
 //! | [`factored`] | `weight`, steps of `hidden`, `targets` (`values`) | `weight` after them, `loss`, `grad_hidden` |
+//! | [`linear`] | `hidden`, `weight`, `targets` (`values`, `gram`, `row_sum`) | `loss`, `s`, `q`, `target_logits`, `grad_hidden` |
 //! | [`linear_cross_entropy`] | `hidden`, `weight`, `targets` (`bias`, `segments`) | `loss`, `penalty`, `lse`, gradients of each |
 //! | [`rank`] | `logits`, or `hidden` and `weight`; `targets` | `rank`, `hits` |
 //!
@@ -16,18 +17,21 @@
 pub mod dense;
 pub mod factored;
 mod head;
+pub mod linear;
 pub mod linear_cross_entropy;
 pub mod rank;
 mod reducer;
 mod rows;
 mod softmax;
 pub mod softmax_cross_entropy;
+mod sums;
 mod targets;
 
 pub use dense::{Dense, DenseConfig, DenseOutputs, DensePointers, DenseTensors, Loss};
 pub use factored::{
     Condition, Factored, FactoredConfig, FactoredLayer, FactoredOutputs, FactoredPointers, FactoredTensors,
 };
+pub use linear::{Gram, GramPointers, Linear, LinearConfig, LinearOutputs, LinearPointers, LinearTensors};
 pub use linear_cross_entropy::{
     LinearCrossEntropy, LinearCrossEntropyConfig, LinearCrossEntropyOutputs, LinearCrossEntropyPointers,
     LinearCrossEntropyTensors,

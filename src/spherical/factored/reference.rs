@@ -3,6 +3,7 @@
 use super::{FactoredConfig, OP};
 use crate::reduction::Weighting;
 use crate::spherical::Loss;
+use crate::spherical::sums::{Sums, Target, Terms};
 use crate::spherical::targets::classes_of_row;
 use crate::{Dtype, Result, Tracked, check};
 
@@ -144,45 +145,20 @@ impl Step<'_> {
 
 /// A row's loss, and its gradient Ls + 2 Lq o_k + Σ over the targets that are k of Lc.
 fn row(loss: Loss, o: &[Tracked], targets: &[(usize, f64)]) -> (Tracked, Vec<Tracked>) {
-    let s = Tracked::sum(o.iter().copied());
-    let q = Tracked::sum(o.iter().map(|o_k| o_k.squared()));
-    let classes = Tracked::count(o.len());
-    let (one, two, half) = (Tracked::exact(1.0), Tracked::exact(2.0), Tracked::exact(0.5));
-    let terms = targets.iter().map(|&(c, v)| (c, Tracked::exact(v)));
-    // The sum of the targets' losses, Ls, 2 Lq, and each target's Lc.
-    let over = |of: &dyn Fn(Tracked) -> [Tracked; 4]| {
-        let each: Vec<_> = terms.clone().map(|(c, v)| (c, of(o[c]).map(|term| v * term))).collect();
-        let sum = |i: usize| Tracked::sum(each.iter().map(|(_, terms)| terms[i]));
-        (sum(0), sum(1), sum(2), each.iter().map(|(c, terms)| (*c, terms[3])).collect::<Vec<_>>())
+    if let Loss::Z { a, b } = loss {
+        return z(o, targets, a, b);
+    }
+    let row = Sums {
+        classes: o.len(),
+        s: Tracked::sum(o.iter().copied()),
+        q: Tracked::sum(o.iter().map(|o_k| o_k.squared())),
+        about_mean: Tracked::default(),
     };
-    let zero = Tracked::exact(0.0);
-    let (value, l_s, two_l_q, l_c) = match loss {
-        Loss::SquaredError => {
-            let same = |c: usize| Tracked::sum(terms.clone().filter(move |(other, _)| *other == c).map(|(_, v)| v));
-            let norm = Tracked::sum(terms.clone().map(|(c, v)| v * same(c)));
-            let (dot, ..) = over(&|o_c| [two * o_c, zero, zero, zero]);
-            (q - dot + norm, zero, two, terms.map(|(c, v)| (c, -(two * v))).collect())
-        }
-        Loss::LogSphericalSoftmax { epsilon } => {
-            let epsilon = Tracked::rounded(epsilon);
-            let total = q + classes * epsilon;
-            over(&|o_c| {
-                let n = o_c.squared() + epsilon;
-                [-(n / total).ln(), zero, two / total, -(two * o_c / n)]
-            })
-        }
-        Loss::LogTaylorSoftmax => {
-            let total = classes + s + half * q;
-            over(&|o_c| {
-                let n = one + o_c + half * o_c.squared();
-                [-(n / total).ln(), one / total, one / total, -((one + o_c) / n)]
-            })
-        }
-        Loss::Z { a, b } => return z(o, targets, a, b),
-    };
+    let targets: Vec<Target> = targets.iter().map(|&(class, value)| Target { class, value, o: o[class] }).collect();
+    let Terms { value, l_s, two_l_q, l_c } = row.terms(loss, &targets);
     let mut gradient: Vec<Tracked> = o.iter().map(|&o_k| l_s + two_l_q * o_k).collect();
-    for (c, l_c) in l_c {
-        gradient[c] = gradient[c] + l_c;
+    for (target, l_c) in targets.iter().zip(l_c) {
+        gradient[target.class] = gradient[target.class] + l_c;
     }
     (value, gradient)
 }

@@ -3,6 +3,7 @@
 
 mod factored;
 mod fill;
+mod linear;
 mod linear_cross_entropy;
 mod rank;
 mod real;
@@ -47,6 +48,7 @@ pub struct Recipe {
 enum Ingredients {
     Spherical(spherical::Ingredients),
     LinearCrossEntropy(linear_cross_entropy::Ingredients),
+    Linear(linear::Ingredients),
     Factored(factored::Ingredients),
     Rank(rank::Ingredients),
     Real(real::Ingredients),
@@ -73,6 +75,7 @@ impl Recipe {
         let (parameters, tensors) = match &self.ingredients {
             Ingredients::Spherical(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::LinearCrossEntropy(ingredients) => ingredients.build(&self.name, self.dtype, seed),
+            Ingredients::Linear(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::Factored(ingredients) => ingredients.build(&self.name, seed),
             Ingredients::Rank(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::Real(ingredients) => ingredients.build(self.dtype),
@@ -92,6 +95,7 @@ pub fn all() -> Vec<Recipe> {
         }
     }
     recipes.extend(dtypes.into_iter().flat_map(linear_cross_entropy::recipes));
+    recipes.extend(dtypes.into_iter().flat_map(linear::recipes));
     recipes.extend(factored::recipes());
     recipes.extend(dtypes.into_iter().flat_map(rank::recipes));
     recipes
@@ -112,6 +116,9 @@ pub fn tensors(operation: &str, sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> 
     if operation == linear_cross_entropy::OPERATION {
         return linear_cross_entropy::tensors(sizes, dtype);
     }
+    if operation == linear::OPERATION {
+        return linear::tensors(sizes, dtype);
+    }
     if operation == factored::OPERATION {
         return factored::tensors(sizes);
     }
@@ -124,7 +131,7 @@ pub fn tensors(operation: &str, sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> 
 
 /// What `of` takes: the families that have cases, and their operations.
 pub fn names() -> Vec<String> {
-    let others = [linear_cross_entropy::OPERATION, factored::OPERATION, rank::OPERATION];
+    let others = [linear_cross_entropy::OPERATION, linear::OPERATION, factored::OPERATION, rank::OPERATION];
     let operations = || spherical::OPERATIONS.into_iter().chain(others);
     let families = operations().filter_map(|name| name.split('.').next());
     let mut names: Vec<String> = families.chain(operations()).map(str::to_owned).collect();

@@ -4,6 +4,7 @@
 mod call;
 mod dense;
 mod factored;
+mod linear;
 mod linear_cross_entropy;
 mod memory;
 mod rank;
@@ -69,10 +70,11 @@ pub struct Model {
 }
 
 /// Every operation, in the order of the cards.
-const OPERATIONS: [&dyn Operation; 5] = [
+const OPERATIONS: [&dyn Operation; 6] = [
     &dense::Dense,
     &softmax_cross_entropy::SoftmaxCrossEntropy,
     &linear_cross_entropy::LinearCrossEntropy,
+    &linear::Linear,
     &factored::Factored,
     &rank::Rank,
 ];

@@ -11,7 +11,8 @@ pub struct Shape {
 
 const DENSE: &str = "spherical.dense";
 const SOFTMAX: &str = "spherical.softmax_cross_entropy";
-const LINEAR: &str = "spherical.linear_cross_entropy";
+const LINEAR: &str = "spherical.linear";
+const LINEAR_CROSS_ENTROPY: &str = "spherical.linear_cross_entropy";
 const FACTORED: &str = "spherical.factored";
 const RANK: &str = "spherical.rank";
 
@@ -28,7 +29,8 @@ pub(super) fn defaults(operation: &str) -> &'static [(&'static str, &'static str
             ("dtype", "f32"),
         ],
         RANK => &[("k", "10"), ("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
-        LINEAR => &[("rows", "256"), ("classes", "1000"), ("width", "96"), ("dtype", "bf16")],
+        LINEAR => &[("loss", "z"), ("rows", "512"), ("classes", "10000"), ("width", "128"), ("dtype", "bf16")],
+        LINEAR_CROSS_ENTROPY => &[("rows", "256"), ("classes", "1000"), ("width", "96"), ("dtype", "bf16")],
         _ => &[("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
     }
 }
@@ -39,6 +41,10 @@ const fn dense(set: &'static [(&'static str, &'static str)]) -> Shape {
 
 const fn softmax(set: &'static [(&'static str, &'static str)]) -> Shape {
     Shape { operation: SOFTMAX, set }
+}
+
+const fn linear_cross_entropy(set: &'static [(&'static str, &'static str)]) -> Shape {
+    Shape { operation: LINEAR_CROSS_ENTROPY, set }
 }
 
 const fn linear(set: &'static [(&'static str, &'static str)]) -> Shape {
@@ -94,12 +100,15 @@ pub const SHAPES: &[Shape] = &[
     softmax(&[("rows", "64"), ("label_smoothing", "0.1"), ("lse_penalty", "1e-4")]),
     softmax(&[("rows", "64"), ("need_grad", "false")]),
     softmax(&[("rows", "64"), ("reduction", "mean")]),
-    linear(&[("dtype", "f32")]),
-    linear(&[("dtype", "f16")]),
+    linear_cross_entropy(&[("dtype", "f32")]),
+    linear_cross_entropy(&[("dtype", "f16")]),
+    linear_cross_entropy(&[]),
+    linear_cross_entropy(&[("rows", "128"), ("classes", "30522"), ("width", "64")]),
+    linear_cross_entropy(&[("need_grad", "false")]),
+    linear_cross_entropy(&[("need_grad_weight", "false")]),
     linear(&[]),
-    linear(&[("rows", "128"), ("classes", "30522"), ("width", "64")]),
-    linear(&[("need_grad", "false")]),
-    linear(&[("need_grad_weight", "false")]),
+    linear(&[("loss", "squared_error"), ("dtype", "f32")]),
+    linear(&[("rows", "64"), ("loss", "log_taylor_softmax"), ("targets_per_row", "8"), ("dtype", "f16")]),
     factored(&[]),
     factored(&[("rows", "64"), ("width", "24"), ("loss", "squared_error")]),
     rank(&[]),
