@@ -434,6 +434,33 @@ fn a_row_has_its_bits_in_any_batch() {
     }
 }
 
+/// A learning rate that is set is that of the steps after it, to the bit; one out of its range is refused, and the old one
+/// stays.
+#[test]
+fn the_learning_rate_may_change() {
+    let (rows, classes, width) = (5, 23, 12);
+    let mut rng = SmallRng::seed_from_u64(12);
+    let (weight, hidden) = (bells(classes * width, 0.3, &mut rng), bells(rows * width, 1.0, &mut rng));
+    let targets: Vec<i64> = (0..rows).map(|_| rng.random_range(0..classes as i64)).collect();
+    let trained = |learning_rate| {
+        let weight_decay = 0.5;
+        let config = FactoredConfig { rows, classes, width, learning_rate, weight_decay, ..FactoredConfig::default() };
+        Trained::new(config, &weight)
+    };
+    let (mut changed, mut as_made) = (trained(1e-3), trained(0.05));
+    changed.layer.set_learning_rate(0.05).expect("a learning rate");
+    for wrong in [-1.0, f64::NAN, 2.0] {
+        let said = changed.layer.set_learning_rate(wrong).expect_err("a wrong learning rate").to_string();
+        assert!(said.starts_with("spherical.factored: "), "{said}");
+    }
+    assert_eq!(changed.layer.config().learning_rate, 0.05);
+    for layer in [&mut changed, &mut as_made] {
+        layer.step(&hidden, &targets).expect("a step");
+    }
+    assert_eq!(changed.weight(), as_made.weight());
+    assert_ne!(changed.weight(), weight);
+}
+
 /// The reference is gradient descent: against a dense step of the test's own.
 #[test]
 fn the_reference_is_dense_descent() {

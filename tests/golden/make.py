@@ -10,10 +10,12 @@ import struct
 import sys
 
 import numpy
+from safetensors import TensorSpec, serialize_file
 from safetensors.numpy import save_file
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROWS = 8  # 8 x 30,522 f32 are 0.98 MB
+WORDS, STATES = 2048, 64  # 2,048 x 384 bf16 are 1.57 MB
 NUMPY = {"U8": "u1", "I64": "<i8", "BF16": "<u2"}
 
 
@@ -42,8 +44,42 @@ def logits(hidden, weight):
     return sums.astype("<f4")
 
 
+def head_of(head):
+    """STATES hidden states, spread over the documents, and WORDS words with theirs among them, spread over the rest."""
+    chosen = numpy.arange(STATES) * (head["hidden"].shape[0] // STATES)
+    named = numpy.unique(head["targets"][chosen])
+    others = numpy.setdiff1d(numpy.arange(head["weight"].shape[0]), named)
+    spread = others[numpy.arange(WORDS - named.size) * others.size // (WORDS - named.size)]
+    words = numpy.union1d(named, spread)
+    targets = numpy.searchsorted(words, head["targets"][chosen]).astype("<i8")
+    return head["hidden"][chosen], head["weight"][words], targets
+
+
+def bf16(tensor):
+    """The upper halves of values that bf16 holds exactly."""
+    return (tensor.astype("<f4").view("<u4") >> 16).astype("<u2")
+
+
+def save_with_bf16(tensors, path):
+    """Writes tensors whose u2 are bf16, which numpy lacks."""
+    names = {"uint16": "bfloat16", "int64": "int64"}
+    specs = {
+        name: TensorSpec(
+            dtype=names[tensor.dtype.name],
+            shape=list(tensor.shape),
+            data_ptr=tensor.ctypes.data,
+            data_len=tensor.nbytes,
+        )
+        for name, tensor in tensors.items()
+    }
+    serialize_file(specs, path)
+
+
 def main(data):
     head = read(data / "vocabulary_head.safetensors")
+    hidden, weight, targets = head_of(head)
+    tensors = {"hidden": bf16(hidden), "weight": bf16(weight), "targets": targets}
+    save_with_bf16(tensors, HERE / "spherical-head.safetensors")
     chosen = numpy.arange(ROWS) * (head["hidden"].shape[0] // ROWS)  # spread over the documents
     vocabulary = {
         "logits": logits(head["hidden"][chosen], head["weight"]),

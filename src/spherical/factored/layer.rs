@@ -73,6 +73,14 @@ impl FactoredLayer {
         self.factored.config()
     }
 
+    /// Steps from now on have this learning rate.
+    ///
+    /// # Errors
+    /// `Parameter` for one out of its range; the old one stays then.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
+        self.factored.set_learning_rate(learning_rate)
+    }
+
     /// Steps since the layer was made, those that an error held back among them.
     pub fn steps(&self) -> u64 {
         self.steps

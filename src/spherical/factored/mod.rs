@@ -261,6 +261,17 @@ impl Factored {
         &self.config
     }
 
+    /// Steps from now on have this learning rate; those that are captured in a graph keep theirs.
+    ///
+    /// # Errors
+    /// `Parameter` for one out of its range; the old one stays then.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
+        let config = FactoredConfig { learning_rate, ..self.config };
+        config.check()?;
+        self.config = config;
+        Ok(())
+    }
+
     /// Bytes of memory of a layer: its state, and what a step needs beside it.
     pub fn memory_bytes(&self) -> usize {
         self.memory_bytes

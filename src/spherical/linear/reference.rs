@@ -135,10 +135,10 @@ struct Head<'a> {
     classes: Tracked,
     gram: Option<&'a [f64]>,
     row_sum: Vec<Tracked>,
-    /// The weight's rows less the first, exactly, and the mean of those.
-    mean_from_first: Vec<f64>,
-    /// Of the weight, with its error.
+    /// W'1/D, with its error.
     mean: Vec<Tracked>,
+    /// The weight about its mean, as the difference of differences from the first row, which is exact where all are equal.
+    about_mean: Vec<f64>,
 }
 
 /// What a row has in common for all its targets.
@@ -168,13 +168,15 @@ impl<'a> Head<'a> {
             Some(row_sum) => row_sum.iter().copied().map(Tracked::exact).collect(),
             None => (0..width).map(|i| dot(column(i).map(|w| (w, 1.0)))).collect(),
         };
-        let from_first = |i: usize| column(i).map(|w| w - weight[i]).sum::<f64>() / count.value;
+        let mean_from_first: Vec<f64> =
+            (0..width).map(|i| column(i).map(|w| w - weight[i]).sum::<f64>() / count.value).collect();
+        let about_mean = weight.iter().enumerate().map(|(e, w)| w - weight[e % width] - mean_from_first[e % width]);
         Self {
             weight,
             width,
             classes: count,
             gram: inputs.gram,
-            mean_from_first: (0..width).map(from_first).collect(),
+            about_mean: about_mean.collect(),
             mean: row_sum.iter().map(|&sum| sum / count).collect(),
             row_sum,
         }
@@ -185,10 +187,9 @@ impl<'a> Head<'a> {
         dot(hidden.iter().copied().zip(weight.iter().copied()))
     }
 
-    /// w_ki - mean_i, as the difference of differences from the first row, which is exact where all are equal. Its error is
-    /// its own and the mean's.
+    /// w_ki - mean_i. Its error is its own and the mean's.
     fn about_mean(&self, class: usize, i: usize) -> Tracked {
-        let value = self.weight[class * self.width + i] - self.weight[i] - self.mean_from_first[i];
+        let value = self.about_mean[class * self.width + i];
         Tracked { value, magnitude: value.abs() + self.mean[i].value.abs() }
     }
 
@@ -211,10 +212,8 @@ impl<'a> Head<'a> {
                 product.iter().zip(&self.row_sum).map(|(&product, &sum)| product - mean * sum).collect();
             return RowProducts { s, q, q_about_mean, product, product_about_mean };
         }
-        let plain = Squares::of(self.weight.chunks_exact(width).map(<[f64]>::to_vec), hidden);
-        let classes = self.weight.len() / width;
-        let centred = (0..classes).map(|class| (0..width).map(|i| self.about_mean(class, i).value).collect::<Vec<_>>());
-        let about_mean = Squares::of(centred, hidden);
+        let plain = Squares::of(self.weight.chunks_exact(width), hidden);
+        let about_mean = Squares::of(self.about_mean.chunks_exact(width), hidden);
         RowProducts {
             s,
             q: plain.sum,
@@ -232,7 +231,7 @@ struct Squares {
 }
 
 impl Squares {
-    fn of(rows: impl Iterator<Item = Vec<f64>>, hidden: &[f64]) -> Self {
+    fn of<'a>(rows: impl Iterator<Item = &'a [f64]>, hidden: &[f64]) -> Self {
         let mut squares = Self { sum: Tracked::default(), product: vec![Tracked::default(); hidden.len()] };
         for row in rows {
             let o = dot(hidden.iter().copied().zip(row.iter().copied()));

@@ -12,7 +12,7 @@ mod spherical;
 use std::collections::BTreeMap;
 
 pub use fill::Fill;
-pub use real::{DIGITS, VOCABULARY};
+pub use real::{DIGITS, HEAD, VOCABULARY};
 use safetensors::Dtype;
 
 use crate::Tensors;
@@ -98,6 +98,7 @@ pub fn all() -> Vec<Recipe> {
     recipes.extend(dtypes.into_iter().flat_map(linear::recipes));
     recipes.extend(factored::recipes());
     recipes.extend(dtypes.into_iter().flat_map(rank::recipes));
+    recipes.extend(dtypes.into_iter().flat_map(real::head_recipes));
     recipes
 }
 
