@@ -25,6 +25,7 @@ pub const STATUS_CLEAR: u32 = 4294967295;
 pub const STATUS_TARGET_OUT_OF_RANGE: u32 = 1;
 pub const STATUS_SEGMENTS_OUT_OF_ORDER: u32 = 2;
 pub const STATUS_SINGULAR_STEP: u32 = 3;
+pub const STATUS_OFFSETS_OUT_OF_ORDER: u32 = 4;
 pub const STATUS_INDEX_BITS: u32 = 56;
 pub const FACTORED_TILE: u32 = 64;
 pub const FACTORED_THREADS: u32 = 128;
@@ -34,6 +35,7 @@ pub const FACTORED_MOST_SLICES: u32 = 256;
 pub const FACTORED_LARGEST: u32 = 0;
 pub const FACTORED_LEAST: u32 = 1;
 pub const FACTORED_INVERSE_ERROR: u32 = 2;
+pub const HIERARCHICAL_THREADS: u32 = 256;
 pub const LINEAR_THREADS: u32 = 256;
 pub const LINEAR_PART_ROWS: u32 = 16;
 pub const RANK_THREADS: u32 = 256;
@@ -279,6 +281,122 @@ const _: () = {
     ["Offset of field: FactoredParams::epsilon"][::core::mem::offset_of!(FactoredParams, epsilon) - 456usize];
     ["Offset of field: FactoredParams::eta"][::core::mem::offset_of!(FactoredParams, eta) - 460usize];
     ["Offset of field: FactoredParams::rho"][::core::mem::offset_of!(FactoredParams, rho) - 464usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct HierarchicalSoftmaxParams {
+    /// f [rows, width]
+    pub hidden: *const ::core::ffi::c_void,
+    /// f [classes, width]
+    pub weight: *const ::core::ffi::c_void,
+    /// f [clusters, width]
+    pub cluster_weight: *const ::core::ffi::c_void,
+    /// i64 [clusters + 1], ascending from 0 to classes
+    pub cluster_offsets: *const i64,
+    /// i64 or u32 [rows]
+    pub targets: *const ::core::ffi::c_void,
+    /// f32 [rows]; null: ones
+    pub row_weights: *const f32,
+    /// f32 [rows] (grad_loss_stride 1) or [] (0); null: ones
+    pub grad_loss: *const f32,
+    /// f32 [] from reduction_denominator; null: 1. Divides the gradient, not the row losses
+    pub denominator: *const f32,
+    /// f32 [rows]: row losses times row_weights
+    pub loss: *mut f32,
+    /// f [rows, width]; null: no gradient is wanted
+    pub grad_hidden: *mut ::core::ffi::c_void,
+    /// f or f32 [classes, width]; null: not wanted
+    pub grad_weight: *mut ::core::ffi::c_void,
+    /// f or f32 [clusters, width]; null where grad_weight is
+    pub grad_cluster_weight: *mut ::core::ffi::c_void,
+    /// [rows, 2] of 32 bytes, workspace: of a row's gradient by clusters, and by classes
+    pub coefficients: *mut ::core::ffi::c_void,
+    /// u32 [rows], workspace: a row's cluster, `clusters` of an ignored row, one more of a wrong
+    pub row_clusters: *mut u32,
+    /// u32 [rows], workspace: the rows by row_clusters, those of one in ascending order
+    pub sorted_rows: *mut u32,
+    /// u32 [clusters + 2], workspace: where in sorted_rows each begins
+    pub starts: *mut u32,
+    /// see common/status.h
+    pub status: *mut Status,
+    pub rows: u64,
+    pub classes: u64,
+    pub clusters: u64,
+    pub width: u64,
+    pub ignore_index: i64,
+    /// INDEX_*
+    pub index_dtype: u32,
+    /// elements from one row's upstream gradient to the next: 1, or 0 for a scalar
+    pub grad_loss_stride: u32,
+    /// what status.tensor shall say of targets
+    pub targets_tensor: u32,
+    /// and of cluster_offsets
+    pub offsets_tensor: u32,
+    /// 1: grad_weight and grad_cluster_weight are f32, whatever f
+    pub grad_weight_is_f32: u32,
+    /// 0: the struct's size is a multiple of 8 without hidden padding
+    pub reserved: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of HierarchicalSoftmaxParams"][::core::mem::size_of::<HierarchicalSoftmaxParams>() - 200usize];
+    ["Alignment of HierarchicalSoftmaxParams"][::core::mem::align_of::<HierarchicalSoftmaxParams>() - 8usize];
+    ["Offset of field: HierarchicalSoftmaxParams::hidden"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, hidden) - 0usize];
+    ["Offset of field: HierarchicalSoftmaxParams::weight"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, weight) - 8usize];
+    ["Offset of field: HierarchicalSoftmaxParams::cluster_weight"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, cluster_weight) - 16usize];
+    ["Offset of field: HierarchicalSoftmaxParams::cluster_offsets"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, cluster_offsets) - 24usize];
+    ["Offset of field: HierarchicalSoftmaxParams::targets"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, targets) - 32usize];
+    ["Offset of field: HierarchicalSoftmaxParams::row_weights"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, row_weights) - 40usize];
+    ["Offset of field: HierarchicalSoftmaxParams::grad_loss"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, grad_loss) - 48usize];
+    ["Offset of field: HierarchicalSoftmaxParams::denominator"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, denominator) - 56usize];
+    ["Offset of field: HierarchicalSoftmaxParams::loss"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, loss) - 64usize];
+    ["Offset of field: HierarchicalSoftmaxParams::grad_hidden"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, grad_hidden) - 72usize];
+    ["Offset of field: HierarchicalSoftmaxParams::grad_weight"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, grad_weight) - 80usize];
+    ["Offset of field: HierarchicalSoftmaxParams::grad_cluster_weight"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, grad_cluster_weight) - 88usize];
+    ["Offset of field: HierarchicalSoftmaxParams::coefficients"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, coefficients) - 96usize];
+    ["Offset of field: HierarchicalSoftmaxParams::row_clusters"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, row_clusters) - 104usize];
+    ["Offset of field: HierarchicalSoftmaxParams::sorted_rows"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, sorted_rows) - 112usize];
+    ["Offset of field: HierarchicalSoftmaxParams::starts"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, starts) - 120usize];
+    ["Offset of field: HierarchicalSoftmaxParams::status"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, status) - 128usize];
+    ["Offset of field: HierarchicalSoftmaxParams::rows"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, rows) - 136usize];
+    ["Offset of field: HierarchicalSoftmaxParams::classes"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, classes) - 144usize];
+    ["Offset of field: HierarchicalSoftmaxParams::clusters"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, clusters) - 152usize];
+    ["Offset of field: HierarchicalSoftmaxParams::width"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, width) - 160usize];
+    ["Offset of field: HierarchicalSoftmaxParams::ignore_index"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, ignore_index) - 168usize];
+    ["Offset of field: HierarchicalSoftmaxParams::index_dtype"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, index_dtype) - 176usize];
+    ["Offset of field: HierarchicalSoftmaxParams::grad_loss_stride"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, grad_loss_stride) - 180usize];
+    ["Offset of field: HierarchicalSoftmaxParams::targets_tensor"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, targets_tensor) - 184usize];
+    ["Offset of field: HierarchicalSoftmaxParams::offsets_tensor"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, offsets_tensor) - 188usize];
+    ["Offset of field: HierarchicalSoftmaxParams::grad_weight_is_f32"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, grad_weight_is_f32) - 192usize];
+    ["Offset of field: HierarchicalSoftmaxParams::reserved"]
+        [::core::mem::offset_of!(HierarchicalSoftmaxParams, reserved) - 196usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

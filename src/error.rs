@@ -216,6 +216,20 @@ pub enum Error {
         /// The number of rows.
         rows: usize,
     },
+    /// An entry of `cluster_offsets` that is less than the one before it, or not 0 in the first place or the number of
+    /// classes in the last. Found on the device, where all outputs are NaN, it comes without the value.
+    #[error("{operation}: cluster_offsets[{index}] is {}, expected them to ascend from 0 to {classes} (classes)",
+        came.map_or_else(|| "out of order".to_string(), |came| came.to_string()))]
+    OffsetsOutOfOrder {
+        /// The operation.
+        operation: &'static str,
+        /// The first such entry.
+        index: usize,
+        /// Its value, where it is known.
+        came: Option<i64>,
+        /// The number of classes.
+        classes: usize,
+    },
     /// A step after which the layer could not be told from a singular one. It and those after it were not made.
     #[error("{operation}: step {step} is singular at learning_rate {learning_rate}, expected another learning_rate")]
     SingularStep {

@@ -1,13 +1,17 @@
 //! What a kernel's status says, as an error.
 
-use crate::bindings::{self, STATUS_CLEAR, STATUS_INDEX_BITS, STATUS_SEGMENTS_OUT_OF_ORDER, STATUS_SINGULAR_STEP};
+use crate::bindings::{
+    self, STATUS_CLEAR, STATUS_INDEX_BITS, STATUS_OFFSETS_OUT_OF_ORDER, STATUS_SEGMENTS_OUT_OF_ORDER,
+    STATUS_SINGULAR_STEP,
+};
 use crate::{Error, Result};
 
 /// Bytes of a status.
 pub(crate) const BYTES: usize = size_of::<bindings::Status>();
 
 /// What an operation expects of the data that only the device sees: `targets` are `ignore_index` or a class; `segments`,
-/// where it has them, do not descend and are at most `rows`; and where it has steps, none makes the layer singular.
+/// where it has them, do not descend and are at most `rows`; `cluster_offsets` ascend from 0 to `classes`; and where it has
+/// steps, none makes the layer singular.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Expectation {
     pub(crate) operation: &'static str,
@@ -33,6 +37,9 @@ impl Expectation {
         let index = usize::try_from(index & ((1 << STATUS_INDEX_BITS) - 1)).unwrap_or(usize::MAX);
         if code == STATUS_SEGMENTS_OUT_OF_ORDER {
             return Err(Error::SegmentsOutOfOrder { operation, index, came: None, rows });
+        }
+        if code == STATUS_OFFSETS_OUT_OF_ORDER {
+            return Err(Error::OffsetsOutOfOrder { operation, index, came: None, classes });
         }
         if code == STATUS_SINGULAR_STEP {
             let learning_rate = learning_rate.unwrap_or(f64::NAN);
@@ -89,6 +96,10 @@ mod tests {
             "op: segments[3] is out of order, expected at least segments[2] and at most 9 (rows)"
         );
         assert_eq!(message(expectation, segments, 0), "op: segments[0] is out of order, expected at most 9 (rows)");
+        assert_eq!(
+            message(expectation, STATUS_OFFSETS_OUT_OF_ORDER, 5),
+            "op: cluster_offsets[5] is out of order, expected them to ascend from 0 to 30522 (classes)"
+        );
         let steps = Expectation { learning_rate: Some(0.5), ..two };
         assert_eq!(
             message(steps, target, 3 * (9 * 2 + 4) + 1),

@@ -62,6 +62,11 @@ fn rank() {
     passes("spherical.rank");
 }
 
+#[test]
+fn hierarchical_softmax() {
+    passes("spherical.hierarchical_softmax");
+}
+
 /// The case of a name, as a checked call.
 fn call(recipe: &Recipe) -> Call {
     let case = recipe.build(SEED);

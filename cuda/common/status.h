@@ -11,6 +11,7 @@
 #define STATUS_TARGET_OUT_OF_RANGE 1u    // neither ignore_index nor in [0, classes); tensor "targets"
 #define STATUS_SEGMENTS_OUT_OF_ORDER 2u  // less than the one before, or more than rows; tensor "segments"
 #define STATUS_SINGULAR_STEP 3u          // a layer cannot be recovered after it; index: of the step
+#define STATUS_OFFSETS_OUT_OF_ORDER 4u   // they do not ascend from 0 to classes; tensor "cluster_offsets"
 
 // A tensor that is checked after another adds 1 << STATUS_INDEX_BITS to its indices, so that the first one's is told.
 #define STATUS_INDEX_BITS 56u

@@ -61,6 +61,7 @@
 #include "../common/row.h"
 #include "../common/status.h"
 #include "factored.h"
+#include "hierarchical_softmax.h"
 #include "linear.h"
 #include "rank.h"
 

@@ -17,12 +17,15 @@ mod spherical;
 pub use dimension::Dimension;
 pub use nearest::nearest;
 pub use parameter::{Kind, Parameter, Parameters, Range, Value};
-pub(crate) use spherical::{DENSE, FACTORED, LINEAR, LINEAR_CROSS_ENTROPY, RANK, SOFTMAX_CROSS_ENTROPY};
+pub(crate) use spherical::{
+    DENSE, FACTORED, HIERARCHICAL_SOFTMAX, LINEAR, LINEAR_CROSS_ENTROPY, RANK, SOFTMAX_CROSS_ENTROPY,
+};
 
 use crate::{Dtype, Error, Result};
 
 /// Every operation of the library.
-pub const OPERATIONS: &[Operation] = &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY, LINEAR, FACTORED, RANK];
+pub const OPERATIONS: &[Operation] =
+    &[DENSE, SOFTMAX_CROSS_ENTROPY, LINEAR_CROSS_ENTROPY, LINEAR, FACTORED, RANK, HIERARCHICAL_SOFTMAX];
 
 /// The card of an operation.
 ///
@@ -274,6 +277,18 @@ mod tests {
         let (inputs, outputs) = tensors("spherical.rank");
         assert_eq!(inputs, "logits? Float [B,D]; hidden? Float [B,d]; weight? Float [D,d]; targets Index [B]");
         assert_eq!(outputs, "rank Only(U32) [B]; hits Only(U8) [B]");
+        let (inputs, outputs) = tensors("spherical.hierarchical_softmax");
+        assert_eq!(
+            inputs,
+            "hidden Float [B,d]; weight Float [D,d]; cluster_weight Float [C,d]; cluster_offsets Only(I64) [C+1]; \
+             targets Index [B]; row_weights? Only(F32) [B]; grad_loss? Only(F32) [B] []"
+        );
+        assert_eq!(
+            outputs,
+            "loss Only(F32) [B] []; grad_hidden? Float [B,d]; \
+             grad_weight? FloatUnless(Is(\"grad_weight_dtype\", \"f32\"), F32) [D,d]; \
+             grad_cluster_weight? FloatUnless(Is(\"grad_weight_dtype\", \"f32\"), F32) [C,d]"
+        );
         let parameters = |name| {
             let line = |parameter: &Parameter| {
                 format!("{} {} = {}", parameter.name, parameter.kind, parameter.default.unwrap_or("-"))
@@ -312,6 +327,16 @@ mod tests {
                 "reduction none | mean | sum = none",
                 "need_grad true | false = true",
                 "need_grad_weight true | false = true",
+                "grad_weight_dtype same | f32 = same",
+            ]
+        );
+        assert_eq!(
+            parameters("spherical.hierarchical_softmax"),
+            [
+                "ignore_index an integer = -100",
+                "reduction none | mean | sum = none",
+                "need_grad true | false = true",
+                "need_grad_weight true | false = false",
                 "grad_weight_dtype same | f32 = same",
             ]
         );

@@ -8,6 +8,7 @@ const ROWS: Size = Size { letter: "B", word: "rows", least: 0, most: i32::MAX as
 const CLASSES: Size = Size { letter: "D", word: "classes", least: 1, most: i32::MAX as usize };
 const WIDTH: Size = Size { letter: "d", word: "width", least: 1, most: i32::MAX as usize };
 const SEGMENTS: Size = Size { letter: "S", word: "segments", least: 0, most: i32::MAX as usize };
+const CLUSTERS: Size = Size { letter: "C", word: "clusters", least: 1, most: i32::MAX as usize };
 const STEPS: Size = Size { letter: "T", word: "steps", least: 0, most: i32::MAX as usize };
 const TARGETS_PER_ROW: Size = Size { letter: "K", word: "targets_per_row", least: 1, most: i32::MAX as usize };
 
@@ -48,6 +49,12 @@ const GRAD_LOGITS: Tensor = output("grad_logits", Elements::Float, LOGITS, Prese
 const IGNORE_INDEX: Parameter = parameter("ignore_index", Kind::Integer, Some("-100"), false);
 const REDUCTION: Parameter = parameter("reduction", Kind::Choice(&["none", "mean", "sum"]), Some("none"), false);
 const NEED_GRAD: Parameter = parameter("need_grad", Kind::Boolean, Some("true"), false);
+
+// What every head that forms the gradients of its weights has.
+const GRAD_WEIGHT_ELEMENTS: Elements = Elements::FloatUnless(When::Is("grad_weight_dtype", "f32"), Dtype::F32);
+const WITH_GRAD_WEIGHT: Presence = Presence::Required(When::All(&[WANTS_GRAD, WANTS_GRAD_WEIGHT]));
+const GRAD_WEIGHT_DTYPE: Parameter =
+    parameter("grad_weight_dtype", Kind::Choice(&["same", "f32"]), Some("same"), false);
 
 // The spherical losses.
 const LOSS_KIND: Parameter =
@@ -137,12 +144,7 @@ pub(crate) const LINEAR_CROSS_ENTROPY: Operation = Operation {
             Presence::Required(When::Given("segments")),
         ),
         output("grad_hidden", Elements::Float, HIDDEN, Presence::Required(WANTS_GRAD)),
-        output(
-            "grad_weight",
-            Elements::FloatUnless(When::Is("grad_weight_dtype", "f32"), Dtype::F32),
-            WEIGHT,
-            Presence::Required(When::All(&[WANTS_GRAD, WANTS_GRAD_WEIGHT])),
-        ),
+        output("grad_weight", GRAD_WEIGHT_ELEMENTS, WEIGHT, WITH_GRAD_WEIGHT),
         output(
             "grad_bias",
             Elements::Float,
@@ -158,7 +160,7 @@ pub(crate) const LINEAR_CROSS_ENTROPY: Operation = Operation {
         REDUCTION,
         NEED_GRAD,
         parameter("need_grad_weight", Kind::Boolean, Some("true"), false),
-        parameter("grad_weight_dtype", Kind::Choice(&["same", "f32"]), Some("same"), false),
+        GRAD_WEIGHT_DTYPE,
     ],
 };
 
@@ -208,6 +210,41 @@ pub(crate) const FACTORED: Operation = Operation {
         IGNORE_INDEX,
         REDUCTION,
         NEED_GRAD,
+    ],
+};
+
+const CLUSTER_WEIGHT: &[Shape] = &[Shape { dimensions: &[Of("C"), Of("d")], when: When::Always }];
+
+pub(crate) const HIERARCHICAL_SOFTMAX: Operation = Operation {
+    name: "spherical.hierarchical_softmax",
+    formula: "-log p(cluster) - log p(class | cluster): the softmax of hidden cluster_weight', and that of hidden \
+              weight[classes of the target's cluster]'",
+    source: "Goodman 2001 (Classes for fast maximum entropy training), Morin and Bengio 2005, at two levels",
+    sizes: &[ROWS, CLASSES, WIDTH, CLUSTERS],
+    tensors: &[
+        input("hidden", Elements::Float, HIDDEN, ALWAYS),
+        input("weight", Elements::Float, WEIGHT, ALWAYS),
+        input("cluster_weight", Elements::Float, CLUSTER_WEIGHT, ALWAYS),
+        input(
+            "cluster_offsets",
+            Elements::Only(Dtype::I64),
+            &[Shape { dimensions: &[More("C", 1)], when: When::Always }],
+            ALWAYS,
+        ),
+        input("targets", Elements::Index, BY_ROW, ALWAYS),
+        ROW_WEIGHTS,
+        GRAD_LOSS,
+        LOSS,
+        output("grad_hidden", Elements::Float, HIDDEN, Presence::Required(WANTS_GRAD)),
+        output("grad_weight", GRAD_WEIGHT_ELEMENTS, WEIGHT, WITH_GRAD_WEIGHT),
+        output("grad_cluster_weight", GRAD_WEIGHT_ELEMENTS, CLUSTER_WEIGHT, WITH_GRAD_WEIGHT),
+    ],
+    parameters: &[
+        IGNORE_INDEX,
+        REDUCTION,
+        NEED_GRAD,
+        parameter("need_grad_weight", Kind::Boolean, Some("false"), false),
+        GRAD_WEIGHT_DTYPE,
     ],
 };
 

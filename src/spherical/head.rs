@@ -26,7 +26,7 @@ pub(super) fn blocks_of(operation: &'static str, blocks: usize) -> Result<[u32; 
 }
 
 /// Whether a kernel that wants its operands on 16 bytes can have these, with rows of `width`.
-pub(super) fn are_aligned(operands: [DevicePtr; 2], width: usize, dtype: Dtype) -> bool {
+pub(super) fn are_aligned<const N: usize>(operands: [DevicePtr; N], width: usize, dtype: Dtype) -> bool {
     (width * dtype.size()).is_multiple_of(16) && operands.iter().all(|operand| operand.0.is_multiple_of(16))
 }
 

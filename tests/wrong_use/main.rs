@@ -4,6 +4,7 @@
 mod dense;
 mod devices;
 mod factored;
+mod hierarchical_softmax;
 mod linear;
 mod linear_cross_entropy;
 mod rank;

@@ -20,10 +20,11 @@ mod plan;
 mod reference;
 
 pub use config::LinearCrossEntropyConfig;
-pub use reference::{Product, ReferenceInputs, ReferenceOutputs, reference};
+pub use reference::{ReferenceInputs, ReferenceOutputs, reference};
 
 use self::plan::Plan;
 use super::head::{Copies, TILE, are_aligned, blocks_of, stage_bytes, threads};
+pub use super::product::Product;
 use super::reducer::Reducer;
 use super::{SEGMENTS_TENSOR, TARGETS_TENSOR, index_dtype};
 use crate::bindings::{LinearCrossEntropyParams, ReductionDenominatorParams, ReductionSumParams};

@@ -1,7 +1,8 @@
 //! The losses of a head and their gradients in f64, by their formulas, each value with its magnitude.
 
-use super::{LinearCrossEntropyConfig, OP};
+use super::{LinearCrossEntropyConfig, OP, Product};
 use crate::reduction::Weighting;
+use crate::spherical::product::{Sums, dot};
 use crate::spherical::softmax::{Row, Terms};
 use crate::spherical::targets::class_of_each_row;
 use crate::{Error, Result, Tracked, check};
@@ -44,16 +45,6 @@ pub struct ReferenceOutputs {
     pub grad_weight: Option<Product>,
     /// \[D\]; none without these and `has_bias`.
     pub grad_bias: Option<Vec<Tracked>>,
-}
-
-/// A matrix product one of whose operands is computed, so that it is rounded to the dtype of the other before it is
-/// multiplied. That moves an entry by a random walk over its terms.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Product {
-    /// The entries.
-    pub entries: Vec<Tracked>,
-    /// Of each entry the square root of the sum of its terms' squares.
-    pub roots: Vec<f64>,
 }
 
 /// `spherical.linear_cross_entropy` in f64. The dtypes of `config` do not matter; its parameters are used as they are,
@@ -151,12 +142,7 @@ fn logits(config: &LinearCrossEntropyConfig, inputs: &ReferenceInputs<'_>, hidde
         if bias == f64::NEG_INFINITY {
             return Tracked::exact(bias);
         }
-        let products = hidden.iter().zip(weight).map(|(h, w)| h * w);
-        let start = Tracked { value: bias, magnitude: bias.abs() };
-        let logit = products.fold(start, |sum, product| Tracked {
-            value: sum.value + product,
-            magnitude: sum.magnitude + product.abs(),
-        });
+        let logit = dot(Tracked { value: bias, magnitude: bias.abs() }, hidden, weight);
         config.softcap.map_or(logit, |cap| (logit / Tracked::rounded(cap)).tanh() * Tracked::rounded(cap))
     };
     inputs.weight.chunks_exact(config.width).enumerate().map(of_class).collect()
@@ -165,43 +151,6 @@ fn logits(config: &LinearCrossEntropyConfig, inputs: &ReferenceInputs<'_>, hidde
 /// The derivative of c tanh(o/c) by what it is: 1 - (o/c)².
 fn slope(capped: Tracked, cap: f64) -> Tracked {
     Tracked::exact(1.0) - (capped / Tracked::rounded(cap)).squared()
-}
-
-/// The sums of a matrix product, row by row: of the terms, of what their errors come to, of their squares.
-struct Sums {
-    width: usize,
-    values: Vec<f64>,
-    magnitudes: Vec<f64>,
-    squares: Vec<f64>,
-}
-
-impl Sums {
-    fn new(rows: usize, width: usize) -> Self {
-        let zeros = || vec![0.0; rows * width];
-        Self { width, values: zeros(), magnitudes: zeros(), squares: zeros() }
-    }
-
-    /// Adds `factor` times a row that is exact to row `row`.
-    fn add(&mut self, row: usize, factor: Tracked, exact: &[f64]) {
-        let of_row = row * self.width..(row + 1) * self.width;
-        let sums = self.values[of_row.clone()].iter_mut().zip(&mut self.magnitudes[of_row.clone()]);
-        // The term's own error and what it is itself, both a multiple of the exact operand.
-        let error = factor.magnitude + factor.value.abs();
-        for (((value, magnitude), square), exact) in sums.zip(&mut self.squares[of_row]).zip(exact) {
-            let term = factor.value * exact;
-            *value += term;
-            *magnitude += error * exact.abs();
-            *square += term * term;
-        }
-    }
-
-    fn finish(self) -> Product {
-        let entries = self.values.into_iter().zip(self.magnitudes);
-        Product {
-            entries: entries.map(|(value, magnitude)| Tracked { value, magnitude }).collect(),
-            roots: self.squares.into_iter().map(f64::sqrt).collect(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -354,7 +354,18 @@ fn list_is_the_cards() {
     let output = oblate(folder.0.path(), &["list", "--json"]);
     let cards: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let names: Vec<&str> = cards.as_array().unwrap().iter().map(|card| card["name"].as_str().unwrap()).collect();
-    assert_eq!(names, [DENSE, SOFTMAX, LINEAR, "spherical.linear", "spherical.factored", "spherical.rank"]);
+    assert_eq!(
+        names,
+        [
+            DENSE,
+            SOFTMAX,
+            LINEAR,
+            "spherical.linear",
+            "spherical.factored",
+            "spherical.rank",
+            "spherical.hierarchical_softmax"
+        ]
+    );
     assert_eq!(cards[0]["tensors"][0]["dtypes"], serde_json::json!(["f32", "f16", "bf16"]));
     let tensors = cards[2]["tensors"].as_array().unwrap();
     let tensor = |name: &str| tensors.iter().find(|tensor| tensor["name"] == name).unwrap();

@@ -3,6 +3,7 @@
 
 mod factored;
 mod fill;
+mod hierarchical_softmax;
 mod linear;
 mod linear_cross_entropy;
 mod rank;
@@ -51,6 +52,7 @@ enum Ingredients {
     Linear(linear::Ingredients),
     Factored(factored::Ingredients),
     Rank(rank::Ingredients),
+    HierarchicalSoftmax(hierarchical_softmax::Ingredients),
     Real(real::Ingredients),
 }
 
@@ -78,6 +80,7 @@ impl Recipe {
             Ingredients::Linear(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::Factored(ingredients) => ingredients.build(&self.name, seed),
             Ingredients::Rank(ingredients) => ingredients.build(&self.name, self.dtype, seed),
+            Ingredients::HierarchicalSoftmax(ingredients) => ingredients.build(&self.name, self.dtype, seed),
             Ingredients::Real(ingredients) => ingredients.build(self.dtype),
         };
         Case { name: self.name.clone(), operation: self.operation, dtype: self.dtype, parameters, tensors }
@@ -99,6 +102,7 @@ pub fn all() -> Vec<Recipe> {
     recipes.extend(factored::recipes());
     recipes.extend(dtypes.into_iter().flat_map(rank::recipes));
     recipes.extend(dtypes.into_iter().flat_map(real::head_recipes));
+    recipes.extend(dtypes.into_iter().flat_map(hierarchical_softmax::recipes));
     recipes
 }
 
@@ -126,13 +130,22 @@ pub fn tensors(operation: &str, sizes: &BTreeMap<&str, usize>, dtype: Dtype) -> 
     if operation == rank::OPERATION {
         return rank::tensors(sizes, dtype);
     }
+    if operation == hierarchical_softmax::OPERATION {
+        return hierarchical_softmax::tensors(sizes, dtype);
+    }
     assert!(spherical::OPERATIONS.contains(&operation), "{operation} has no cases");
     spherical::tensors(sizes, dtype)
 }
 
 /// What `of` takes: the families that have cases, and their operations.
 pub fn names() -> Vec<String> {
-    let others = [linear_cross_entropy::OPERATION, linear::OPERATION, factored::OPERATION, rank::OPERATION];
+    let others = [
+        linear_cross_entropy::OPERATION,
+        linear::OPERATION,
+        factored::OPERATION,
+        rank::OPERATION,
+        hierarchical_softmax::OPERATION,
+    ];
     let operations = || spherical::OPERATIONS.into_iter().chain(others);
     let families = operations().filter_map(|name| name.split('.').next());
     let mut names: Vec<String> = families.chain(operations()).map(str::to_owned).collect();

@@ -128,6 +128,10 @@ impl<'a> Memory<'a> {
                 let came = segments.get(index).and_then(|&bound| u32::try_from(bound).ok());
                 oblate::Error::SegmentsOutOfOrder { operation, index, came, rows }
             }
+            oblate::Error::OffsetsOutOfOrder { operation, index, came: None, classes } => {
+                let came = self.call.tensors["cluster_offsets"].to_i64().get(index).copied();
+                oblate::Error::OffsetsOutOfOrder { operation, index, came, classes }
+            }
             other => other,
         }
     }

@@ -4,6 +4,7 @@
 mod call;
 mod dense;
 mod factored;
+mod hierarchical_softmax;
 mod linear;
 mod linear_cross_entropy;
 mod memory;
@@ -70,13 +71,14 @@ pub struct Model {
 }
 
 /// Every operation, in the order of the cards.
-const OPERATIONS: [&dyn Operation; 6] = [
+const OPERATIONS: [&dyn Operation; 7] = [
     &dense::Dense,
     &softmax_cross_entropy::SoftmaxCrossEntropy,
     &linear_cross_entropy::LinearCrossEntropy,
     &linear::Linear,
     &factored::Factored,
     &rank::Rank,
+    &hierarchical_softmax::HierarchicalSoftmax,
 ];
 
 /// The operation of a name, and its card.

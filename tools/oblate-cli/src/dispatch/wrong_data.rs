@@ -13,15 +13,21 @@ pub struct WrongData {
     rows: Vec<usize>,
     /// Whether the segments are out of order.
     segments: bool,
+    /// Whether the offsets of the clusters are out of order.
+    offsets: bool,
 }
 
 impl WrongData {
     /// The call with right data in the place of what is wrong: a class for a target that is out of range, no rows for
-    /// segments that are out of order. None where all are right.
+    /// segments that are out of order, all classes in the last cluster for offsets that are. None where all are right.
     pub fn corrected(call: &Call) -> Option<(Call, Self)> {
         let mut right = call.clone();
-        let wrong = Self { rows: correct_targets(&mut right), segments: correct_segments(&mut right) };
-        (wrong.segments || !wrong.rows.is_empty()).then_some((right, wrong))
+        let wrong = Self {
+            rows: correct_targets(&mut right),
+            segments: correct_segments(&mut right),
+            offsets: correct_offsets(&mut right),
+        };
+        (wrong.segments || wrong.offsets || !wrong.rows.is_empty()).then_some((right, wrong))
     }
 
     /// Makes the outputs of the corrected call those of `call`: NaN where they depend on what is wrong.
@@ -29,6 +35,7 @@ impl WrongData {
         for (name, output) in outputs {
             let card = call.card.outputs().find(|card| card.name == *name);
             match card.and_then(|card| call.leading_letter(card)) {
+                _ if self.offsets => output.undefine(1, 0),
                 Some("B") => self.rows.iter().for_each(|row| output.undefine(call.size("rows"), *row)),
                 Some("S") => {
                     let bounds = call.tensors["segments"].to_i64();
@@ -79,6 +86,20 @@ fn correct_segments(call: &mut Call) -> bool {
     let wrong = !bounds.is_sorted() || bounds.iter().any(|bound| usize::try_from(*bound).is_ok_and(|row| row > rows));
     if wrong {
         *segments = Tensor::from_u32([bounds.len()], &vec![0; bounds.len()]);
+    }
+    wrong
+}
+
+/// Whether the offsets of the clusters do not ascend from 0 to all classes; then the last cluster has all of them.
+fn correct_offsets(call: &mut Call) -> bool {
+    let classes = call.size("classes") as i64;
+    let Some(offsets) = call.tensors.get_mut("cluster_offsets") else { return false };
+    let mut bounds = offsets.to_i64();
+    let wrong = !bounds.is_sorted() || bounds.first() != Some(&0) || bounds.last() != Some(&classes);
+    if let (true, Some((last, others))) = (wrong, bounds.split_last_mut()) {
+        others.fill(0);
+        *last = classes;
+        *offsets = Tensor::from_i64([bounds.len()], &bounds);
     }
     wrong
 }

@@ -14,6 +14,7 @@ const SOFTMAX: &str = "spherical.softmax_cross_entropy";
 const LINEAR: &str = "spherical.linear";
 const LINEAR_CROSS_ENTROPY: &str = "spherical.linear_cross_entropy";
 const FACTORED: &str = "spherical.factored";
+const HIERARCHICAL: &str = "spherical.hierarchical_softmax";
 const RANK: &str = "spherical.rank";
 
 /// What `oblate report OPERATION` counts when nothing is set.
@@ -29,6 +30,7 @@ pub(super) fn defaults(operation: &str) -> &'static [(&'static str, &'static str
             ("dtype", "f32"),
         ],
         RANK => &[("k", "10"), ("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
+        HIERARCHICAL => &[("rows", "128"), ("classes", "1000"), ("clusters", "32"), ("width", "96"), ("dtype", "bf16")],
         LINEAR => &[("loss", "z"), ("rows", "512"), ("classes", "10000"), ("width", "128"), ("dtype", "bf16")],
         LINEAR_CROSS_ENTROPY => &[("rows", "256"), ("classes", "1000"), ("width", "96"), ("dtype", "bf16")],
         _ => &[("rows", "512"), ("classes", "30522"), ("dtype", "bf16")],
@@ -53,6 +55,10 @@ const fn linear(set: &'static [(&'static str, &'static str)]) -> Shape {
 
 const fn factored(set: &'static [(&'static str, &'static str)]) -> Shape {
     Shape { operation: FACTORED, set }
+}
+
+const fn hierarchical(set: &'static [(&'static str, &'static str)]) -> Shape {
+    Shape { operation: HIERARCHICAL, set }
 }
 
 const fn rank(set: &'static [(&'static str, &'static str)]) -> Shape {
@@ -117,4 +123,8 @@ pub const SHAPES: &[Shape] = &[
     rank(&[("rows", "4096"), ("classes", "10"), ("dtype", "f32")]),
     rank(&[("rows", "256"), ("classes", "1000"), ("width", "96")]),
     rank(&[("rows", "256"), ("classes", "1000"), ("width", "96"), ("dtype", "f32")]),
+    hierarchical(&[]),
+    hierarchical(&[("dtype", "f32")]),
+    hierarchical(&[("need_grad", "false"), ("classes", "30522"), ("clusters", "175")]),
+    hierarchical(&[("need_grad_weight", "true")]),
 ];
