@@ -167,6 +167,34 @@ mod tests {
     }
 
     #[test]
+    fn offsets_out_of_order_undefine_everything() {
+        let tensor = |rows: usize| Tensor::from_f64(Dtype::F32, [rows, 1], &vec![1.0; rows]);
+        let call = |offsets: &[i64], targets: &[i64]| {
+            let tensors = Tensors::from([
+                ("hidden".to_owned(), tensor(2)),
+                ("weight".to_owned(), tensor(3)),
+                ("cluster_weight".to_owned(), tensor(offsets.len() - 1)),
+                ("cluster_offsets".to_owned(), Tensor::from_i64([offsets.len()], offsets)),
+                ("targets".to_owned(), Tensor::from_i64([2], targets)),
+            ]);
+            let (card, _) = operation("spherical.hierarchical_softmax").unwrap();
+            Call::new(card, [("need_grad_weight", "true")], tensors).unwrap()
+        };
+        assert!(WrongData::corrected(&call(&[0, 0, 3], &[0, 2])).is_none());
+        for offsets in [[0, 4, 3], [1, 1, 3], [0, 1, 2], [0, -1, 3]] {
+            assert!(nan(&call(&offsets, &[-100, 2])).iter().all(|(_, nan)| nan.iter().all(|nan| *nan)), "{offsets:?}");
+        }
+        // A target that is no class has no cluster: its row is undefined, and what may be a sum over it.
+        let expected = [
+            ("loss", vec![false, true]),
+            ("grad_hidden", vec![false, true]),
+            ("grad_weight", vec![true; 3]),
+            ("grad_cluster_weight", vec![true; 2]),
+        ];
+        assert_eq!(nan(&call(&[0, 0, 3], &[0, 3])), expected);
+    }
+
+    #[test]
     fn a_row_alone_has_its_own_tensors_and_no_segments() {
         let (row, alone) = call(&[0, 1, 2, 3], &[0, 2, 4], &[]).row_alone().expect("several rows");
         assert_eq!((row, alone.size("rows"), alone.size("classes")), (2, 1, 4));
