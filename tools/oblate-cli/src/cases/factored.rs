@@ -43,6 +43,8 @@ enum Fill {
     FarMean,
     /// One NaN, in the middle row of the first step's hidden.
     NanHidden,
+    /// A weight of zeros, which no step reads: of a million classes it is made at once.
+    NoWeight,
 }
 
 /// What else a call may have.
@@ -131,12 +133,12 @@ pub(super) fn recipes() -> Vec<Recipe> {
     all
 }
 
-/// Bell-shaped tensors of one step at the sizes that the words name.
+/// Bell-shaped hidden of one step at the sizes that the words name, and a weight of zeros.
 pub(super) fn tensors(sizes: &BTreeMap<&str, usize>) -> Tensors {
     let size = |word: &str| sizes.get(word).copied().unwrap_or(1);
     let shape = [size("steps"), size("rows"), size("classes"), size("width")];
     let options = Options { targets_per_row: sizes.get("targets_per_row").copied(), ..PLAIN };
-    Ingredients { shape, loss: "z", fill: Fill::Bell, set: &[], options }.build("counted", 0).1
+    Ingredients { shape, loss: "z", fill: Fill::NoWeight, set: &[], options }.build("counted", 0).1
 }
 
 impl Ingredients {
@@ -228,13 +230,17 @@ impl Fill {
             Self::EqualClasses => "equal_classes",
             Self::FarMean => "far_mean",
             Self::NanHidden => "nan_hidden",
+            Self::NoWeight => "no_weight",
         }
     }
 
     /// Weight and hidden.
     fn values(self, [rows, classes, width]: [usize; 3], random: &mut Random) -> [Vec<f64>; 2] {
         let deviation = 1.0 / (width as f64).sqrt();
-        let mut weight: Vec<f64> = (0..classes * width).map(|_| deviation * random.bell()).collect();
+        let mut weight = vec![0.0; classes * width];
+        if self != Self::NoWeight {
+            weight.iter_mut().for_each(|w| *w = deviation * random.bell());
+        }
         let mut hidden: Vec<f64> = (0..rows * width).map(|_| random.bell()).collect();
         let repeat = |matrix: &mut [f64]| {
             if let Some((first, others)) = matrix.split_at_mut_checked(width) {
@@ -242,7 +248,7 @@ impl Fill {
             }
         };
         match self {
-            Self::Bell => {}
+            Self::Bell | Self::NoWeight => {}
             Self::SameRows => repeat(&mut hidden),
             Self::EqualClasses => repeat(&mut weight),
             Self::FarMean => {

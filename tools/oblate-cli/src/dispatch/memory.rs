@@ -59,6 +59,11 @@ impl<'a> Memory<'a> {
         })
     }
 
+    /// Fills the workspace with zeros.
+    pub(super) fn clear_workspace(&mut self) -> Result<()> {
+        self.workspace.clear(self.session)
+    }
+
     /// The stream to launch on.
     pub(super) fn stream(&self) -> Stream {
         Stream::from(self.session.stream().as_ref())

@@ -47,6 +47,15 @@ pub trait Operation: std::fmt::Debug + Sync {
         status.map(|()| outputs)
     }
 
+    /// Does what a report counts of the call, and gives the bytes that it cannot do without: those of inputs and outputs.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn count(&self, session: &Session, call: &Call) -> Result<u64> {
+        let outputs = self.run(session, call, Placement::default())?;
+        Ok(bytes(call.tensors.values().chain(outputs.values())))
+    }
+
     /// What the header of the operation's kernels says of this call; none where it says no more than the compulsory bytes.
     ///
     /// # Errors
@@ -68,6 +77,11 @@ pub struct Model {
     pub tile_bytes: u64,
     /// Bytes of memory beyond inputs and outputs.
     pub workspace_bytes: u64,
+}
+
+/// Of all of them.
+fn bytes<'a>(tensors: impl Iterator<Item = &'a crate::Tensor>) -> u64 {
+    tensors.map(|tensor| tensor.bytes().len() as u64).sum()
 }
 
 /// Every operation, in the order of the cards.

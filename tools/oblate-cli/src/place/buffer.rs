@@ -43,6 +43,14 @@ impl Buffer {
         Ok(buffer)
     }
 
+    /// Fills it with zeros.
+    ///
+    /// # Errors
+    /// `Driver` when a launch before has failed.
+    pub fn clear(&mut self, session: &Session) -> Result<()> {
+        session.stream.memset_zeros(&mut self.memory).map_err(driver)
+    }
+
     /// The tensor as it is once the stream has come this far.
     ///
     /// # Errors

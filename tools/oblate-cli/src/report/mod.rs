@@ -24,7 +24,7 @@ pub use shapes::{SHAPES, Shape};
 pub use table::{compared, table};
 
 use crate::dispatch::{self, Call, Model};
-use crate::place::{Placement, Session};
+use crate::place::Session;
 use crate::tensor::float_named;
 use crate::{Error, Result, cases};
 
@@ -89,11 +89,10 @@ impl Report {
         let mut all: BTreeMap<&str, &str> = shapes::defaults(card.name).iter().copied().collect();
         all.extend(set.iter().copied());
         let call = call(card, &all)?;
-        let (outputs, record) = oblate_softgpu::record(|| operation.run(session, &call, Placement::default()));
+        let (compulsory_bytes, record) = oblate_softgpu::record(|| operation.count(session, &call));
         if let Some(finding) = record.findings.first() {
             return Err(Error::Finding { operation: card.name, finding: finding.to_string() });
         }
-        let bytes = |tensors: &crate::Tensors| tensors.values().map(|tensor| tensor.bytes().len() as u64).sum::<u64>();
         let launches: Vec<Launch> = record
             .launches
             .into_iter()
@@ -111,7 +110,7 @@ impl Report {
         Ok(Self {
             operation: card.name.to_owned(),
             set: all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            compulsory_bytes: bytes(&call.tensors) + bytes(&outputs?),
+            compulsory_bytes: compulsory_bytes?,
             model: operation.model(session, &call)?,
             moved_bytes: launches.iter().map(|launch| launch.counters.moved_bytes()).sum(),
             launches,
