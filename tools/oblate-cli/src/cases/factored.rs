@@ -239,7 +239,7 @@ impl Fill {
         let deviation = 1.0 / (width as f64).sqrt();
         let mut weight = vec![0.0; classes * width];
         if self != Self::NoWeight {
-            weight.iter_mut().for_each(|w| *w = deviation * random.bell());
+            weight.fill_with(|| deviation * random.bell());
         }
         let mut hidden: Vec<f64> = (0..rows * width).map(|_| random.bell()).collect();
         let repeat = |matrix: &mut [f64]| {
