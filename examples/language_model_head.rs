@@ -10,7 +10,9 @@
 
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "some hundred words, some thousand pairs"
 )]
 
@@ -166,7 +168,9 @@ impl Text {
         let words: Vec<&str> =
             lower.split(|c: char| !(c.is_alphabetic() || c == '\'')).filter(|word| !word.is_empty()).collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        words.iter().for_each(|word| *counts.entry(word).or_default() += 1);
+        for &word in &words {
+            *counts.entry(word).or_default() += 1;
+        }
         let mut by_count: Vec<(&str, usize)> = counts.into_iter().collect();
         by_count.sort_by_key(|&(word, count)| (usize::MAX - count, word));
         let numbers: HashMap<&str, usize> = by_count.iter().enumerate().map(|(i, &(word, _))| (word, i)).collect();
