@@ -36,6 +36,7 @@ pub const FACTORED_LARGEST: u32 = 0;
 pub const FACTORED_LEAST: u32 = 1;
 pub const FACTORED_INVERSE_ERROR: u32 = 2;
 pub const HIERARCHICAL_THREADS: u32 = 256;
+pub const HIERARCHICAL_KEPT: u32 = 4096;
 pub const LINEAR_THREADS: u32 = 256;
 pub const LINEAR_PART_ROWS: u32 = 16;
 pub const RANK_THREADS: u32 = 256;

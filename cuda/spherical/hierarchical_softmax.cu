@@ -10,10 +10,10 @@
 //           [B], grad_hidden f [B, d], grad_weight [D, d] and grad_cluster_weight [C, d] (f or f32); f = f32, f16, bf16.
 // Source    Goodman 2001 (Classes for fast maximum entropy training), Morin and Bengio 2005, at two levels; Milakov and
 //           Gimelshein 2018 for the online normalizer.
-// Work      With s classes in a cluster: forward 2 B (C + s) d flops, grad_hidden 2 (ceil(d / COLUMNS) + 1) B (C + s) d, of which
-//           2 B (C + s) d are its product and the others the logits again, and the gradients of the weights the same. On CUDA
-//           cores in f32, a row or a class to a block: its eight warps take four vectors each in turn, form their logits, and
-//           add them up as they go.
+// Work      With s classes in a cluster, forward 2 B (C + s) d flops, grad_hidden the same where C + s logits have room in
+//           shared memory, the gradients of the weights 2 (1 + ceil(d / COLUMNS)) B (C + s) d: a product, and the logits again,
+//           as for grad_hidden where they have none. On CUDA cores in f32, a row or a class to a block: its eight warps take
+//           four vectors each in turn, form their logits, and add them up as they go.
 // Traffic   B (C + s) d elements for each of these passes, mostly from L2: the rows of a cluster read the same weights. Each
 //           gradient is written once. 72 bytes a row between launches, and the row clusters once a cluster: a warp finds the
 //           rows of its cluster by looking at all of them, at 1/d of what the head over clusters costs.
@@ -43,6 +43,9 @@ __device__ __forceinline__ void load_elements(const f* vector, uint64_t i, uint6
   }
 }
 
+// Rounded up to whole batches.
+__device__ __forceinline__ uint64_t batches_of(uint64_t count) { return (count + BATCH - 1) / BATCH * BATCH; }
+
 // What a pass goes over: consecutive rows of a matrix, or those of a list.
 template <class f>
 struct Vectors {
@@ -54,48 +57,62 @@ struct Vectors {
   __device__ __forceinline__ const f* at(uint32_t i) const { return first + (rows == nullptr ? i : rows[i]) * width; }
 };
 
-// Calls each(i, n, vectors, logits) of the batches of this warp: n vectors from the i-th, with their products with `with` in
-// every lane. What is beyond n has the last one's.
-template <class f, bool ALIGNED, class Each>
-__device__ __forceinline__ void each_batch(const f* with, const Vectors<f>& vectors, Each&& each) {
+// The products of four vectors with another, in every lane.
+template <class f, bool ALIGNED>
+__device__ __forceinline__ void form_logits(const f* with, const f* const (&at)[BATCH], uint64_t width,
+                                            float (&o)[BATCH]) {
   constexpr int V = PER_VECTOR<f>;
+#pragma unroll
+  for (float& logit : o) logit = 0.f;
+#pragma unroll 1
+  for (uint64_t column = lane_index() * V; column < width; column += WARP * V) {
+    float h[V];
+    load_elements<f, ALIGNED>(with, column, width, h);
+#pragma unroll
+    for (uint32_t b = 0; b < BATCH; ++b) {
+      float w[V];
+      load_elements<f, ALIGNED>(at[b], column, width, w);
+#pragma unroll
+      for (int e = 0; e < V; ++e) o[b] = fmaf(h[e], w[e], o[b]);
+    }
+  }
+#pragma unroll
+  for (float& logit : o) logit = warp_sum(logit);
+}
+
+// Calls each(i, n, vectors) of the batches of this warp: n vectors from the i-th, what is beyond n being the last one.
+template <class f, class Each>
+__device__ __forceinline__ void each_batch(const Vectors<f>& vectors, Each&& each) {
   for (uint64_t i = warp_index() * BATCH; i < vectors.count; i += TREE_WARPS * BATCH) {
     const f* at[BATCH];
-    float o[BATCH] = {};
 #pragma unroll
     for (uint32_t b = 0; b < BATCH; ++b) {
       at[b] = vectors.at(static_cast<uint32_t>(min(i + b, static_cast<uint64_t>(vectors.count - 1))));
     }
-#pragma unroll 1
-    for (uint64_t column = lane_index() * V; column < vectors.width; column += WARP * V) {
-      float h[V];
-      load_elements<f, ALIGNED>(with, column, vectors.width, h);
-#pragma unroll
-      for (uint32_t b = 0; b < BATCH; ++b) {
-        float w[V];
-        load_elements<f, ALIGNED>(at[b], column, vectors.width, w);
-#pragma unroll
-        for (int e = 0; e < V; ++e) o[b] = fmaf(h[e], w[e], o[b]);
-      }
-    }
-#pragma unroll
-    for (float& logit : o) logit = warp_sum(logit);
-    each(static_cast<uint32_t>(i), static_cast<uint32_t>(min(vectors.count - i, static_cast<uint64_t>(BATCH))), at, o);
+    each(static_cast<uint32_t>(i), static_cast<uint32_t>(min(vectors.count - i, static_cast<uint64_t>(BATCH))), at);
   }
 }
 
-// This warp's part of a softmax, and the target's logit, written by the warp that has it.
+// This warp's part of a softmax, and the target's logit, written by the warp that has it. With `kept` all logits are left
+// there, for this warp.
 template <class f, bool ALIGNED>
 __device__ __forceinline__ OnlineSoftmax softmax_of_warp(const f* hidden, const Vectors<f>& vectors, uint32_t target,
-                                                         float* target_logit) {
+                                                         float* target_logit, float* kept) {
   OnlineSoftmax s = OnlineSoftmax::none();
-  each_batch<f, ALIGNED>(hidden, vectors, [&](uint32_t i, uint32_t n, const f* const(&)[BATCH], float(&o)[BATCH]) {
+  each_batch(vectors, [&](uint32_t i, uint32_t n, const f* const(&at)[BATCH]) {
+    float o[BATCH];
+    form_logits<f, ALIGNED>(hidden, at, vectors.width, o);
     float top = s.max;
 #pragma unroll
     for (uint32_t b = 0; b < BATCH; ++b) {
       if (b >= n) o[b] = -INFINITY;
       if (b < n && i + b == target && lane_index() == 0) *target_logit = o[b];
       top = fmaxf(top, o[b]);
+    }
+    if (kept != nullptr && lane_index() == 0) {
+      uint4 words;
+      memcpy(&words, o, 16);
+      store_vector(kept + i, words);
     }
     const float base = OnlineSoftmax::base(top);
     float more = 0.f;
@@ -143,16 +160,23 @@ struct ColumnSums {
     }
   }
 
-  // gradient(i, logit) times each vector, whose columns begin at `column0`.
+  // gradient(i, logit) times each vector, whose columns begin at `column0`. The logits are those that are kept, or formed.
   template <bool ALIGNED, class Gradient>
-  __device__ __forceinline__ void add(const f* with, const Vectors<f>& vectors, uint64_t column0, Gradient&& gradient) {
-    each_batch<f, ALIGNED>(with, vectors,
-                           [&](uint32_t i, uint32_t n, const f* const(&from)[BATCH], const float(&o)[BATCH]) {
+  __device__ __forceinline__ void add(const f* with, const Vectors<f>& vectors, const float* kept, uint64_t column0,
+                                      Gradient&& gradient) {
+    each_batch(vectors, [&](uint32_t i, uint32_t n, const f* const(&at)[BATCH]) {
+      float o[BATCH];
+      if (kept != nullptr) {
+        const uint4 words = *reinterpret_cast<const uint4*>(kept + i);
+        memcpy(o, &words, 16);
+      } else {
+        form_logits<f, ALIGNED>(with, at, vectors.width, o);
+      }
 #pragma unroll
-                             for (uint32_t b = 0; b < BATCH; ++b) {
-                               if (b < n) add_one<ALIGNED>(gradient(i + b, o[b]), from[b], column0, vectors.width);
-                             }
-                           });
+      for (uint32_t b = 0; b < BATCH; ++b) {
+        if (b < n) add_one<ALIGNED>(gradient(i + b, o[b]), at[b], column0, vectors.width);
+      }
+    });
   }
 
   // The sum over all warps, at `to`, which has `width` columns. `parts` is [TREE_WARPS][COLUMNS].
@@ -229,6 +253,7 @@ __device__ __forceinline__ void rows(const TreeParams& p) {
   __shared__ OnlineSoftmax softmaxes[2][TREE_WARPS];
   __shared__ float target_logits[2];
   __shared__ alignas(16) float parts[TREE_WARPS * COLUMNS];
+  __shared__ alignas(16) float logits[HIERARCHICAL_KEPT];
   const uint64_t row = blockIdx.x;
   const bool ascend = offsets_ascend(p, row == 0);
   if (row >= p.rows) return;  // there are none
@@ -255,13 +280,18 @@ __device__ __forceinline__ void rows(const TreeParams& p) {
                                static_cast<uint32_t>(p.clusters)};
   const Vectors<f> classes = {static_cast<const f*>(p.weight) + begin * p.width, nullptr, p.width,
                               static_cast<uint32_t>(end - begin)};
-  const OnlineSoftmax of_warp[2] = {softmax_of_warp<f, ALIGNED>(hidden, clusters, cluster, &target_logits[0]),
-                                    softmax_of_warp<f, ALIGNED>(hidden, classes, class_in_cluster, &target_logits[1])};
+  // The gradient takes the logits from here where they have room, in whole batches.
+  const uint64_t room_of_clusters = batches_of(p.clusters), room = room_of_clusters + batches_of(end - begin);
+  float* const kept_clusters = grad_hidden != nullptr && room_of_clusters <= HIERARCHICAL_KEPT ? logits : nullptr;
+  float* const kept_classes = grad_hidden != nullptr && room <= HIERARCHICAL_KEPT ? logits + room_of_clusters : nullptr;
+  const OnlineSoftmax of_warp[2] = {
+      softmax_of_warp<f, ALIGNED>(hidden, clusters, cluster, &target_logits[0], kept_clusters),
+      softmax_of_warp<f, ALIGNED>(hidden, classes, class_in_cluster, &target_logits[1], kept_classes)};
   if (lane_index() == 0) {
     put(&softmaxes[0][warp_index()], of_warp[0]);
     put(&softmaxes[1][warp_index()], of_warp[1]);
   }
-  __syncthreads();  // every warp's part, and the targets' logits
+  __syncthreads();  // every warp's part, the targets' logits, and what a warp's first lane keeps for the others
 
   const uint32_t targets[2] = {cluster, class_in_cluster};
   const float weight = upstream(p, row);
@@ -293,9 +323,9 @@ __device__ __forceinline__ void rows(const TreeParams& p) {
   for (uint64_t column0 = 0; column0 < p.width; column0 += COLUMNS) {
     ColumnSums<f> sums;
     sums.clear();
-    sums.template add<ALIGNED>(hidden, clusters, column0,
+    sums.template add<ALIGNED>(hidden, clusters, kept_clusters, column0,
                                [&](uint32_t j, float a) { return gradient_of(constants[0], j, a); });
-    sums.template add<ALIGNED>(hidden, classes, column0,
+    sums.template add<ALIGNED>(hidden, classes, kept_classes, column0,
                                [&](uint32_t k, float o) { return gradient_of(constants[1], k, o); });
     sums.store(parts, grad_hidden, column0, p.width);
   }
@@ -342,7 +372,7 @@ __device__ __forceinline__ void weight_row(const TreeParams& p, int level, uint6
   for (uint64_t column0 = 0; column0 < p.width; column0 += COLUMNS) {
     ColumnSums<f> sums;
     sums.clear();
-    sums.template add<ALIGNED>(weight, rows, column0, gradient);
+    sums.template add<ALIGNED>(weight, rows, nullptr, column0, gradient);
     sums.store(parts, to, column0, p.width);
   }
 }

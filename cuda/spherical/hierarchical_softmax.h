@@ -21,6 +21,7 @@
 #include "../common/status.h"
 
 #define HIERARCHICAL_THREADS 256u
+#define HIERARCHICAL_KEPT 4096u  // logits of a row that a block keeps for its gradient
 
 typedef struct {
   const void* hidden;              // f [rows, width]

@@ -110,6 +110,12 @@ pub(super) fn recipes(dtype: Dtype) -> Vec<Recipe> {
     for &(shape, clusters) in SHAPES {
         push(shape, clusters, Fill::Bell, ALL, PLAIN);
     }
+    // Logits that a block keeps for the gradient, just, those of the clusters alone, and none.
+    for (classes, clusters) in
+        [(4092, Clusters::Even(1)), (4093, Clusters::Even(1)), (4096, Clusters::Each), (4097, Clusters::Each)]
+    {
+        push([2, classes, 8], clusters, Fill::Bell, &[], PLAIN);
+    }
     for (shape, clusters) in [([13, 67, 33], Clusters::Uneven(7)), ([65, 131, 40], Clusters::Even(11))] {
         for &(set, options) in CALLS {
             push(shape, clusters, Fill::Bell, set, options);
