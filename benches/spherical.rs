@@ -16,9 +16,9 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use oblate::cudarc::driver::sys::{CUdevice_attribute, CUevent_flags};
 use oblate::cudarc::driver::{CudaContext, CudaSlice, CudaStream};
 use oblate::spherical::{
-    Dense, DenseConfig, DenseOutputs, DenseTensors, LinearCrossEntropy, LinearCrossEntropyConfig,
-    LinearCrossEntropyOutputs, LinearCrossEntropyTensors, Loss, SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig,
-    SoftmaxCrossEntropyOutputs, SoftmaxCrossEntropyTensors,
+    Dense, DenseConfig, DenseOutputs, DenseTensors, FactoredConfig, FactoredLayer, FactoredOutputs, FactoredTensors,
+    LinearCrossEntropy, LinearCrossEntropyConfig, LinearCrossEntropyOutputs, LinearCrossEntropyTensors, Loss,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyConfig, SoftmaxCrossEntropyOutputs, SoftmaxCrossEntropyTensors,
 };
 use oblate::{Device, Dtype, View, ViewMut, Workspace};
 use oblate_softgpu::Running;
@@ -31,6 +31,9 @@ const SHAPES: [[usize; 2]; 6] =
 
 /// Rows, classes and width of a head.
 const HEADS: [[usize; 3]; 3] = [[2048, 30_522, 384], [1024, 50_257, 768], [8192, 128_256, 2048]];
+
+/// Rows, classes and width of a factored layer: the same step for few classes and for many.
+const LAYERS: [[usize; 3]; 2] = [[200, 10_000, 512], [200, 793_471, 512]];
 
 const OPERATIONS: [Operation; 5] = [
     Operation::Dense(Loss::SquaredError),
@@ -203,6 +206,51 @@ impl Head {
     }
 }
 
+/// A factored layer of one shape, and a batch.
+struct Layer {
+    stream: Arc<CudaStream>,
+    factored: FactoredLayer,
+    hidden: CudaSlice<f32>,
+    targets: CudaSlice<i64>,
+    loss: CudaSlice<f32>,
+    grad_hidden: CudaSlice<f32>,
+}
+
+impl Layer {
+    fn new(stream: &Arc<CudaStream>, [rows, classes, width]: [usize; 3]) -> Result<Self> {
+        // Upkeep, which waits for the stream, is left out; so small a rate leaves the layer as it is.
+        let (learning_rate, newton_every) = (1e-6, 0);
+        let config = FactoredConfig { rows, classes, width, learning_rate, newton_every, ..FactoredConfig::default() };
+        let values =
+            |count: usize| -> Vec<f32> { (0..count.max(1)).map(|i| (i * 7919 % 1021) as f32 / 2550.0 - 0.2).collect() };
+        let weight = stream.clone_htod(&values(classes * width))?;
+        let targets: Vec<i64> =
+            (0..rows.max(1)).map(|row| i64::try_from(row * 37 % classes)).collect::<std::result::Result<_, _>>()?;
+        Ok(Self {
+            stream: stream.clone(),
+            factored: FactoredLayer::new(&Device::new(0)?, stream, config, View::new(&weight, [classes, width]))?,
+            hidden: stream.clone_htod(&values(rows * width))?,
+            targets: stream.clone_htod(&targets)?,
+            loss: stream.alloc_zeros(rows.max(1))?,
+            grad_hidden: stream.alloc_zeros((rows * width).max(1))?,
+        })
+    }
+
+    /// Puts one step on the stream.
+    fn step(&mut self) -> oblate::Result<()> {
+        let FactoredConfig { rows, width, .. } = *self.factored.config();
+        let tensors = FactoredTensors::new(
+            View::part(self.hidden.slice(..rows * width), [rows, width]),
+            View::part(self.targets.slice(..rows), [rows]),
+        );
+        let outputs = FactoredOutputs {
+            loss: ViewMut::part(self.loss.slice_mut(..rows), [rows]),
+            grad_hidden: Some(ViewMut::part(self.grad_hidden.slice_mut(..rows * width), [rows, width])),
+        };
+        self.factored.step(&self.stream, tensors, outputs)
+    }
+}
+
 /// The time of so many runs on the device.
 fn time(stream: &CudaStream, runs: u64, mut run: impl FnMut() -> oblate::Result<()>) -> Result<Duration> {
     let event = || stream.record_event(Some(CUevent_flags::CU_EVENT_DEFAULT));
@@ -223,6 +271,24 @@ fn host_overhead(criterion: &mut Criterion, stream: &Arc<CudaStream>) -> Result<
             bencher.iter(|| black_box(call.run()).expect("a run"));
         });
     }
+    let mut layer = Layer::new(stream, [0, 1000, 64])?;
+    criterion.bench_function("spherical.factored, an empty batch", |bencher| {
+        bencher.iter(|| black_box(layer.step()).expect("a step"));
+    });
+    Ok(())
+}
+
+/// What a step of each layer takes.
+fn layers(criterion: &mut Criterion, stream: &Arc<CudaStream>) -> Result<()> {
+    let mut group = criterion.benchmark_group("spherical.factored");
+    for shape in LAYERS {
+        let mut layer = Layer::new(stream, shape)?;
+        let [rows, classes, width] = shape;
+        group.bench_function(BenchmarkId::from_parameter(format!("{rows} x {classes} x {width} f32")), |bencher| {
+            bencher.iter_custom(|steps| time(stream, steps, || layer.step()).expect("steps and events"));
+        });
+    }
+    group.finish();
     Ok(())
 }
 
@@ -288,6 +354,7 @@ fn main() -> Result<()> {
     } else {
         on_a_card(&mut criterion, &context, &stream)?;
         heads(&mut criterion, &stream)?;
+        layers(&mut criterion, &stream)?;
     }
     criterion.final_summary();
     Ok(())
