@@ -271,10 +271,6 @@ fn host_overhead(criterion: &mut Criterion, stream: &Arc<CudaStream>) -> Result<
             bencher.iter(|| black_box(call.run()).expect("a run"));
         });
     }
-    let mut layer = Layer::new(stream, [0, 1000, 64])?;
-    criterion.bench_function("spherical.factored, an empty batch", |bencher| {
-        bencher.iter(|| black_box(layer.step()).expect("a step"));
-    });
     Ok(())
 }
 
