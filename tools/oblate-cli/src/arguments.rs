@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::advise::MOST;
 use crate::{Error, Result};
 
 /// Runs, validates and reports the operations of oblate, on a GPU or on the software device.
@@ -30,6 +31,8 @@ pub enum Command {
     Validate(ValidateArguments),
     /// Count what an operation moves and executes, on the software device
     Report(ReportArguments),
+    /// Say which output layer is cheapest for a shape on a card, modelled
+    Advise(AdviseArguments),
     /// List the devices that operations can run on
     Devices,
 }
@@ -105,6 +108,29 @@ pub struct ReportArguments {
     /// Write a roofline plot of the card
     #[arg(long, value_name = "FILE.svg", requires = "card")]
     pub plot: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `oblate advise`.
+#[derive(Debug, Args)]
+pub struct AdviseArguments {
+    /// Rows of a step
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u64).range(1..=MOST))]
+    pub rows: u64,
+    /// Elements of a row of hidden
+    #[arg(long, value_name = "d", value_parser = clap::value_parser!(u64).range(1..=MOST))]
+    pub width: u64,
+    /// Classes
+    #[arg(long, value_name = "D", value_parser = clap::value_parser!(u64).range(1..=MOST))]
+    pub classes: u64,
+    /// Of hidden and weight
+    #[arg(long, default_value = "bf16", value_parser = ["f32", "f16", "bf16"])]
+    pub dtype: String,
+    /// The card: A100, H100, H200, RTX-4090, B200, RTX-5090
+    #[arg(long, value_name = "NAME")]
+    pub card: String,
     /// As JSON
     #[arg(long)]
     pub json: bool,

@@ -9,6 +9,7 @@
     reason = "sizes and test data here stay far below 2^53; the library's own conversions are checked"
 )]
 
+pub mod advise;
 pub mod arguments;
 pub mod cases;
 pub mod commands;

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run(&arguments),
         Command::Validate(arguments) => commands::validate(&arguments),
         Command::Report(arguments) => commands::report(&arguments),
+        Command::Advise(arguments) => commands::advise(&arguments),
         Command::Devices => commands::devices(),
     };
     result.unwrap_or_else(|error| wrong_use(&error.to_string()))

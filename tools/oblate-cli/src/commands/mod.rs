@@ -1,11 +1,13 @@
 //! One file per command; each answers with the exit code: 0, 1 for a failed validation, and an error for wrong use (2).
 
+mod advise;
 mod devices;
 mod list;
 mod report;
 mod run;
 mod validate;
 
+pub use advise::advise;
 pub use devices::devices;
 pub use list::list;
 pub use report::report;

@@ -117,7 +117,7 @@ fn widths(traffic: &Traffic) -> impl Iterator<Item = (u32, u64)> {
 }
 
 /// Three digits at least, and whole microseconds in groups of three.
-pub(super) fn microseconds(us: f64) -> String {
+pub(crate) fn microseconds(us: f64) -> String {
     match us {
         us if us < 10.0 => format!("{us:.3}"),
         us if us < 100.0 => format!("{us:.2}"),
@@ -127,7 +127,7 @@ pub(super) fn microseconds(us: f64) -> String {
 }
 
 /// `1,234,567`.
-pub(super) fn grouped(count: u64) -> String {
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -22,6 +22,10 @@ pub use overview::overview;
 pub use roofline::roofline;
 pub use shapes::{SHAPES, Shape};
 pub use table::{compared, table};
+pub(crate) use {
+    metrics::{grouped, microseconds},
+    table::{MODELLED, new, numbers_right},
+};
 
 use crate::dispatch::{self, Call, Model};
 use crate::place::Session;

@@ -14,7 +14,7 @@ use super::{Compiled, Report};
 pub(super) const COUNTED: &str =
     "counted on the PTX by the software device, before ptxas, which may merge, add or drop instructions; not timed";
 /// What every table of limits says of them.
-pub(super) const MODELLED: &str = "modelled, no measurement: the least time in microseconds by published peaks for each resource alone, all at work at once";
+pub(crate) const MODELLED: &str = "modelled, no measurement: the least time in microseconds by published peaks for each resource alone, all at work at once";
 
 /// The counts of a report, its launches, what ptxas made of its kernels, and what the cards would need at least.
 pub fn table(report: &Report, compiled: &[Compiled], cards: &[&'static Card]) -> String {
@@ -36,7 +36,7 @@ pub(super) fn set(report: &Report) -> String {
     report.set.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-pub(super) fn new(header: &[String]) -> Table {
+pub(crate) fn new(header: &[String]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     if !header.is_empty() {
@@ -46,7 +46,7 @@ pub(super) fn new(header: &[String]) -> Table {
 }
 
 /// Aligns every column but the first `left` to the right.
-pub(super) fn numbers_right(table: &mut Table, left: usize) {
+pub(crate) fn numbers_right(table: &mut Table, left: usize) {
     for column in table.column_iter_mut().skip(left) {
         column.set_cell_alignment(CellAlignment::Right);
     }
