@@ -16,7 +16,7 @@
 //           Large Sparse Targets), with E for classes that several rows name, K targets, weight decay, and losses whose Lam
 //           may be negative. z sees logits about their mean alone: the layer is kept about its mean row, `centre`, so that
 //           row_sum is 0 and sigma^2 = q / D cancels nothing.
-// Work      B <= d: 2 (10 B d^2 + 5 B^2 d + 5 B K d) + (2/3) B^3 flops, tiles of 64 x 64, each product three of tf32. B > d:
+// Work      B <= d: 2 (7 B d^2 + 5 B^2 d + 5 B K d) + (2/3) B^3 flops, tiles of 64 x 64, each product three of tf32. B > d:
 //           the system (I - (eta/rho) H'Lam H) T_new' = T' in the place of the B x B one, R' = H T_new'.
 // Traffic   State and workspace once or twice, 4 (8 d^2 + 20 B d + 4 B^2) bytes, and the K B rows of V twice: from L2.
 // Launches  6; 8 where B > d. None depends on the host. What is wrong with the data (a target, a singular system) is found
