@@ -20,6 +20,15 @@ pub(super) fn stage_bytes(dtype: Dtype) -> u32 {
     if dtype == Dtype::F32 { 96 << 10 } else { 64 << 10 }
 }
 
+/// Rows, or columns, of a small tile, and the threads of its block.
+pub(super) const SMALL_TILE: usize = 64;
+pub(super) const SMALL_THREADS: u32 = 128;
+
+/// Shared memory of the stages of a small tile.
+pub(super) fn small_stage_bytes(dtype: Dtype) -> u32 {
+    if dtype == Dtype::F32 { 64 << 10 } else { 32 << 10 }
+}
+
 /// So many blocks of tiles.
 pub(super) fn blocks_of(operation: &'static str, blocks: usize) -> Result<[u32; 3]> {
     Ok([check::to_u32(operation, "rows times classes in tiles", blocks)?, 1, 1])

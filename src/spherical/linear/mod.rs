@@ -23,7 +23,7 @@ pub use config::{Gram, LinearConfig};
 pub use reference::{ReferenceInputs, ReferenceOutputs, reference};
 
 use self::plan::Plan;
-use super::head::{Copies, stage_bytes, threads};
+use super::head::{Copies, SMALL_THREADS, SMALL_TILE, small_stage_bytes, stage_bytes, threads};
 use super::reducer::Reducer;
 use super::{TARGETS_TENSOR, index_dtype};
 use crate::bindings::{LINEAR_THREADS, LinearParams, ReductionDenominatorParams, ReductionSumParams};
@@ -39,10 +39,6 @@ use crate::{Device, DevicePtr, Dtype, Reduction, Result, Stream, View, ViewMut, 
 const CARD: &Operation = &operations::LINEAR;
 const OP: &str = CARD.name;
 
-/// Rows, or columns, of a tile of `products`; its threads and shared memory.
-const SMALL_TILE: usize = 64;
-const SMALL_THREADS: u32 = 128;
-const SMALL_SHARED: u32 = 64 << 10;
 /// Rows of a block of `rows`: a warp each.
 const ROWS_PER_BLOCK: usize = 8;
 
@@ -226,7 +222,7 @@ impl Linear {
             sums: kernel(&named("sums"), 0)?,
             gram,
             finish: kernel("linear_finish", 0)?,
-            products: Copies::new(device, OP, image, &named("products"), SMALL_SHARED)?,
+            products: Copies::new(device, OP, image, &named("products"), small_stage_bytes(Dtype::F32))?,
             rows: kernel(&named("rows"), 0)?,
         };
         let reducer = Reducer::new(device, OP, reduction)?;

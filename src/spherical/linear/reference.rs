@@ -3,6 +3,7 @@
 use super::{LinearConfig, OP};
 use crate::reduction::Weighting;
 use crate::spherical::Loss;
+use crate::spherical::product::dot;
 use crate::spherical::sums::{Sums, Target};
 use crate::spherical::targets::classes_of_row;
 use crate::{Dtype, Result, Tracked, check};
@@ -151,14 +152,6 @@ struct RowProducts {
     product_about_mean: Vec<Tracked>,
 }
 
-/// A sum of exact products.
-fn dot(terms: impl Iterator<Item = (f64, f64)>) -> Tracked {
-    terms.fold(Tracked::default(), |sum, (a, b)| Tracked {
-        value: sum.value + a * b,
-        magnitude: sum.magnitude + (a * b).abs(),
-    })
-}
-
 impl<'a> Head<'a> {
     fn new(inputs: &ReferenceInputs<'a>, classes: usize, width: usize) -> Self {
         let weight = inputs.weight;
@@ -166,7 +159,7 @@ impl<'a> Head<'a> {
         let count = Tracked::count(classes);
         let row_sum: Vec<Tracked> = match inputs.row_sum {
             Some(row_sum) => row_sum.iter().copied().map(Tracked::exact).collect(),
-            None => (0..width).map(|i| dot(column(i).map(|w| (w, 1.0)))).collect(),
+            None => (0..width).map(|i| Tracked::sum(column(i).map(Tracked::exact))).collect(),
         };
         let mean_from_first: Vec<f64> =
             (0..width).map(|i| column(i).map(|w| w - weight[i]).sum::<f64>() / count.value).collect();
@@ -184,7 +177,7 @@ impl<'a> Head<'a> {
 
     fn logit(&self, class: usize, hidden: &[f64]) -> Tracked {
         let weight = &self.weight[class * self.width..][..self.width];
-        dot(hidden.iter().copied().zip(weight.iter().copied()))
+        dot(Tracked::default(), hidden, weight)
     }
 
     /// w_ki - mean_i. Its error is its own and the mean's.
@@ -203,7 +196,7 @@ impl<'a> Head<'a> {
         let s = Tracked::sum(self.row_sum.iter().zip(hidden).map(|(&sum, &h)| sum * Tracked::exact(h)));
         if let Some(gram) = self.gram {
             let product: Vec<Tracked> =
-                gram.chunks_exact(width).map(|row| dot(row.iter().copied().zip(hidden.iter().copied()))).collect();
+                gram.chunks_exact(width).map(|row| dot(Tracked::default(), row, hidden)).collect();
             let q = Tracked::sum(product.iter().zip(hidden).map(|(&product, &h)| product * Tracked::exact(h)));
             let mean = s / self.classes;
             let q_about_mean = q - s * mean;
@@ -234,7 +227,7 @@ impl Squares {
     fn of<'a>(rows: impl Iterator<Item = &'a [f64]>, hidden: &[f64]) -> Self {
         let mut squares = Self { sum: Tracked::default(), product: vec![Tracked::default(); hidden.len()] };
         for row in rows {
-            let o = dot(hidden.iter().copied().zip(row.iter().copied()));
+            let o = dot(Tracked::default(), hidden, row);
             squares.sum.value += o.value * o.value;
             squares.sum.magnitude += o.magnitude * o.magnitude;
             for (product, w) in squares.product.iter_mut().zip(row) {

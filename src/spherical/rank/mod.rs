@@ -15,7 +15,10 @@ mod reference;
 pub use config::RankConfig;
 pub use reference::{ReferenceInputs, ReferenceRank, reference};
 
-use super::head::{BUSY_BLOCKS, Copies, TILE, are_aligned, blocks_of, stage_bytes, threads};
+use super::head::{
+    BUSY_BLOCKS, Copies, SMALL_THREADS, SMALL_TILE, TILE, are_aligned, blocks_of, small_stage_bytes, stage_bytes,
+    threads,
+};
 use super::{TARGETS_TENSOR, index_dtype};
 use crate::bindings::{RANK_BUSY_BLOCKS, RANK_LANES_BYTES, RANK_PART_BYTES, RANK_THREADS, RankParams};
 use crate::check::Span;
@@ -29,10 +32,6 @@ use crate::{Device, DevicePtr, Dtype, Result, Stream, View, ViewMut, Workspace, 
 
 const CARD: &Operation = &operations::RANK;
 const OP: &str = CARD.name;
-
-/// Rows of a block of `targets`, and its threads.
-const SMALL_TILE: usize = 64;
-const SMALL_THREADS: u32 = 128;
 
 /// The ranks of the targets of B rows among D classes. Made once for its shape, run on any stream of its context; a run
 /// neither allocates device memory nor waits.
@@ -124,7 +123,7 @@ impl Way {
             let [row_tiles, class_tiles] = [rows, classes].map(|size| size.div_ceil(TILE));
             let run_tiles = (row_tiles * class_tiles / BUSY_BLOCKS).clamp(1, class_tiles);
             let bytes = stage_bytes(dtype);
-            let of_targets = if dtype == Dtype::F32 { 64 << 10 } else { 32 << 10 };
+            let of_targets = small_stage_bytes(dtype);
             return Ok(Self::Tiles {
                 run_tiles: check::to_u32(OP, "classes", run_tiles)?,
                 targets: Copies::new(device, OP, image, &format!("rank_{dtype}_targets"), of_targets + 256)?,

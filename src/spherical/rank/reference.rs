@@ -1,8 +1,9 @@
 //! Ranks in f64, by their definition; and by how much those of a head may move with the rounding of its logits.
 
 use super::{OP, RankConfig};
+use crate::spherical::product::dot;
 use crate::spherical::targets::class_of_each_row;
-use crate::{Result, check};
+use crate::{Result, Tracked, check};
 
 /// The tensors of [`reference()`], widened: `logits`, or `hidden` and `weight`, the others empty.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,8 +79,8 @@ fn of_head(hidden: &[f64], weight: &[f64], target: usize) -> Greater {
     let moves = width as f64 * f64::powi(2.0, -24) + f64::powi(2.0, -20);
     // The logit, and by how much it may be off.
     let logit = |row: &[f64]| {
-        let terms = hidden.iter().zip(row).map(|(h, w)| h * w);
-        terms.fold((0.0, 0.0), |(sum, off), term| (sum + term, off + moves * term.abs()))
+        let logit = dot(Tracked::default(), hidden, row);
+        (logit.value, moves * logit.magnitude)
     };
     let of_target = &weight[target * width..][..width];
     let (o_c, off_c) = logit(of_target);

@@ -83,8 +83,7 @@ impl Operation for Factored {
             // SAFETY: as in `launch`.
             unsafe { handle.launch(memory.stream(), &pointers(&handle, &memory, step), step) }?;
         }
-        let (_, status) = memory.outputs(|status| handle.check_status(status))?;
-        status?;
+        memory.check(|status| handle.check_status(status))??;
         let outputs = call.outputs().into_iter().filter(|output| output.name != "weight");
         let written = outputs.map(|output| 4 * output.shape.iter().product::<usize>() as u64).sum::<u64>();
         let read = call.tensors.iter().filter(|(name, _)| *name != "weight").map(|(_, tensor)| tensor);

@@ -103,14 +103,19 @@ impl<'a> Memory<'a> {
         DevicePtr(self.status.address(self.session))
     }
 
+    /// Waits for the launches and gives what the handle says of their status.
+    pub(super) fn check(&self, check: impl FnOnce([u8; STATUS_BYTES]) -> oblate::Result<()>) -> Result<Result<()>> {
+        let status = self.status.download(self.session)?;
+        let status = status.bytes().try_into().expect("a status of 16 bytes");
+        Ok(check(status).map_err(|error| self.with_value(error).into()))
+    }
+
     /// Waits for the launches and gives the outputs, and what the handle says of their status.
     pub(super) fn outputs(
         &self,
         check: impl FnOnce([u8; STATUS_BYTES]) -> oblate::Result<()>,
     ) -> Result<(Tensors, Result<()>)> {
-        let status = self.status.download(self.session)?;
-        let status = status.bytes().try_into().expect("a status of 16 bytes");
-        let status = check(status).map_err(|error| self.with_value(error).into());
+        let status = self.check(check)?;
         let download = |OutputShape { name, .. }| {
             let buffer = self.output_buffer(name).expect("an output of the call");
             Ok((name.to_owned(), buffer.download(self.session)?))
